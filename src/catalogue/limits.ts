@@ -1,0 +1,36 @@
+/**
+ * Every limit has a name, a unit and this one home (invariant I12). README.md prints this table and a test
+ * compares the two.
+ */
+export const LIMITS = {
+  /** Largest request body on the agent's socket, in bytes: 1 MiB of config as a JSON string, doubled by escaping, plus the environment. */
+  bodyBytesMax: 4 * 1024 * 1024,
+  /** Largest manifest body on the agent's socket, in bytes. */
+  manifestBytesMax: 64 * 1024 * 1024,
+  /** The agent answers a CNI call within this many milliseconds; the plugin waits 60,000. */
+  callDeadlineMs: 30_000,
+  /** ADDs and DELs waiting in the queue of one pod. */
+  podQueueMax: 64,
+  /** Calls in progress in one agent, over all pods. */
+  callsMax: 8192,
+  /** Slot writes in one group commit. */
+  commitWritesMax: 4096,
+  /** Ranges in one pool. */
+  poolRangesMax: 10_000,
+  /** Pools in one engine. */
+  poolsMax: 65_536,
+  /** Addresses in a densely mapped pool; wider pools are mapped on demand. */
+  densePoolAddressesMax: 2 ** 24,
+  /** Rest of a released address, in milliseconds, where the pool says nothing else. */
+  restMs: 30_000,
+  /** Interfaces that one pod may claim ahead with `ippools`. */
+  interfacesMax: 64,
+  /** Length of a container id, in characters. */
+  containerIdCharsMax: 256,
+  /** Pending connections of the agent's socket (the kernel caps it at net.core.somaxconn). */
+  listenBacklog: 4096,
+  /** Records written into SpiderIPPool `status.allocatedIPs`; beyond that only the counts. */
+  statusRecordsMax: 5_000,
+  /** Candidate reasons printed in one error's details. */
+  reasonsMax: 100,
+} as const;

@@ -1,0 +1,61 @@
+/**
+ * The outcome of choosing: for every interface and family the pools to try, in order, and a reason for every
+ * pool that was passed over. Reasons are rendered only when somebody asks.
+ */
+import type { DialectName, Pool, Route } from '../dialect/pool.ts';
+import type { Address, Family } from '../net/address.ts';
+
+/** Where the candidate list came from (DESIGN section 6, "Sources"). */
+export type SourceName =
+  | 'SpiderSubnet annotation'
+  | 'pod ippools'
+  | 'pod ippool'
+  | 'namespace default'
+  | 'CNI config'
+  | 'cluster default'
+  | 'Calico pod annotation'
+  | 'Calico namespace annotation'
+  | 'Calico CNI config'
+  | 'Calico enabled pools';
+
+/** Why one pool was not used. `text` is the dialect's exact wording (`reference/spiderpool.md` 4.2). */
+export interface Rejection {
+  readonly pool: string;
+  readonly text: string;
+  /** For `explain`: the requirement that failed and what was found instead. May be empty. */
+  readonly because: string;
+}
+
+export interface FamilyChoice {
+  readonly family: Family;
+  /** Pools to try, in order. Never empty: a family without candidates fails the choice or is not asked for. */
+  readonly candidates: readonly Pool[];
+  /** Names as the source listed them after wildcards, in order: what error texts print. */
+  readonly listed: readonly string[];
+  /** Renders the reasons of the listed pools that are not candidates. */
+  rejections(): readonly Rejection[];
+  /** An address asked for by number, which replaces the search. */
+  readonly requested: Address | undefined;
+}
+
+export interface InterfaceChoice {
+  /** Interface name; empty for an item of `ippools` without a name. */
+  readonly name: string;
+  /** Position in the source's list, 0-based. */
+  readonly order: number;
+  readonly families: readonly FamilyChoice[];
+  /** No default route on this interface. */
+  readonly cleanGateway: boolean;
+}
+
+export interface Choice {
+  /** Whose texts, codes and result shape apply. */
+  readonly dialect: DialectName;
+  readonly source: SourceName;
+  /** One entry; with `ippools` one per item. All are claimed at the first ADD. */
+  readonly interfaces: readonly InterfaceChoice[];
+  /** Routes of the pod annotation `ipam.spidernet.io/routes`. */
+  readonly customRoutes: readonly Route[];
+  /** For `explain`: sources that spoke but came later, keys that were overruled, and the like. */
+  readonly notes: readonly string[];
+}

@@ -1,0 +1,134 @@
+/**
+ * What the use-cases need from outside: a ledger, a view of the cluster, a clock. The embedded and the
+ * Kubernetes side implement these; nothing here knows either.
+ */
+import type { ObjectView, PodView } from '../choose/subject.ts';
+import type { Pool } from '../dialect/pool.ts';
+import type { SpiderpoolConf } from '../dialect/spiderpool-conf.ts';
+import type { Address, Family } from '../net/address.ts';
+import type { RangeSet } from '../net/range-set.ts';
+
+/** The CNI key of one interface of one container: what ADD, CHECK and DEL name (CNI 1.1, "Attachment"). */
+export interface Attachment {
+  /** `name` of the network config. */
+  readonly network: string;
+  readonly containerId: string;
+  /** Empty for an interface claimed ahead whose name is not known yet (`ippools` without names). */
+  readonly interfaceName: string;
+}
+
+/** Who an address is for. All three are empty where the caller names no pod (podman, cnitool). */
+export interface Owner {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly uid: string;
+}
+
+/** A slot that is held. */
+export interface Claim {
+  readonly state: 'claimed';
+  readonly address: Address;
+  readonly pool: string;
+  readonly node: string;
+  readonly owner: Owner;
+  readonly attachment: Attachment;
+  /** Claimed by the ADD of another interface of the same container and not yet asked for (rule 8). */
+  readonly ahead: boolean;
+  /** Position of the interface in the pod's `ippools`, 0-based; 0 where there is only one. */
+  readonly order: number;
+  /** When the address was first given to this owner, milliseconds since the epoch. */
+  readonly claimedAt: number;
+  /** Fresh with every write of the line (rule 1). */
+  readonly nonce: string;
+}
+
+/** A slot that was released and is not given again before `until`, unless nothing else is free (I8). */
+export interface Resting {
+  readonly state: 'resting';
+  readonly address: Address;
+  /** The pool and owner that had it last. */
+  readonly pool: string;
+  readonly owner: Owner;
+  /** Milliseconds since the epoch. */
+  readonly releasedAt: number;
+  /** Milliseconds since the epoch, exclusive: at this time the address is free again. */
+  readonly until: number;
+  readonly nonce: string;
+}
+
+/** What the ledger keeps for one address. */
+export type Line = Claim | Resting;
+
+/**
+ * One write of one slot. It lands only while the slot still holds what was read: `was` is compared by its
+ * nonce, or by absence where undefined (rule 2).
+ */
+export interface SlotWrite {
+  readonly was: Line | undefined;
+  readonly now: Line;
+}
+
+/** Of a commit: it is durable, or somebody else was faster and nothing of it landed. */
+export type CommitOutcome =
+  | { readonly kind: 'durable' }
+  | { readonly kind: 'lost'; readonly conflicts: readonly { address: Address; now: Line | undefined }[] };
+
+/** The state of one block of 64 aligned addresses, for filling the engine. */
+export interface BlockState {
+  /** The block's first address; its last six bits are zero. */
+  readonly first: Address;
+  /** Bit i set: slot i is claimed. Two unsigned 32-bit words. */
+  readonly usedLow: number;
+  readonly usedHigh: number;
+  /** Slots at rest and the time, in milliseconds since the epoch, at which each is free again. */
+  readonly resting: readonly { readonly slot: number; readonly until: number }[];
+}
+
+/** The truth about who holds which address (I2). Reads are synchronous and see everything durable. */
+export interface Ledger {
+  /**
+   * All writes land together or none does. Resolves when the outcome is durable (I3); concurrent calls share
+   * one flush. A call that is lost or fails does not affect the others of its group.
+   *
+   * Rejects with STORE_FAILURE when durability could not be reached; then nothing of the call was kept.
+   */
+  commit(writes: readonly SlotWrite[]): Promise<CommitOutcome>;
+  /** The line of an address, or undefined where the slot was never written. */
+  line(address: Address): Line | undefined;
+  /** Claims of one container in one network, all interfaces, ordered by `order` then address. */
+  claimsOfContainer(network: string, containerId: string): Claim[];
+  /** Claims of a pod by name, of any uid, network and container, ordered as above. */
+  claimsOfPod(namespace: string, pod: string): Claim[];
+  /** Claims of one network on one node, in address order, for CNI GC. */
+  claimsOfNetwork(network: string, node: string): Iterable<Claim>;
+  /** Claims of one pool in address order; `limit` bounds the count. */
+  claimsOfPool(pool: string, limit?: number): Claim[];
+  /** Every claim in address order, for tables and projections. */
+  claims(): Iterable<Claim>;
+  /** Every block that has a line, in address order. */
+  blocks(): Iterable<BlockState>;
+  /** Lines that rest, expired ones included, in address order. */
+  resting(): Iterable<Resting>;
+}
+
+/** The pools, reserved addresses, configuration and objects as they are now. */
+export interface Cluster {
+  /** Grows by one with every change of a pool, reservation or the configuration. */
+  readonly poolGeneration: number;
+  pools(): readonly Pool[];
+  /** Addresses that no automatic claim may take: SpiderReservedIP and IPReservation. */
+  reserved(family: Family): RangeSet;
+  conf(): SpiderpoolConf;
+  /**
+   * The pod, or undefined where none of that name is known. `fresh` asks the source, not the cache (rule 7).
+   */
+  pod(namespace: string, name: string, options?: { fresh?: boolean }): Promise<PodView | undefined>;
+  namespace(name: string): ObjectView;
+  node(name: string): ObjectView;
+}
+
+/** Time that never goes back within a process. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+}
