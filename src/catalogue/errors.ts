@@ -23,7 +23,8 @@ export const ERRORS = {
   CNI_VERSION_UNSUPPORTED: {
     cni: 1,
     retry: false,
-    cause: 'The config asks for a CNI version, or for a verb in a version, that is not spoken here.',
+    cause:
+      'The config asks for a CNI version, or for a verb in a version, that is not spoken here.',
     hint: 'Set cniVersion in the network config to one of 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0.',
   },
   UNSUPPORTED_REQUEST: {
@@ -83,13 +84,15 @@ export const ERRORS = {
   ADDRESS_TAKEN: {
     cni: 7,
     retry: false,
-    cause: 'The address that was asked for by number is held by somebody else or is not in a candidate pool.',
+    cause:
+      'The address that was asked for by number is held by somebody else or is not in a candidate pool.',
     hint: 'Ask `orbweaver ipam show --ip ADDRESS` who holds it.',
   },
   CHECK_FAILED: {
     cni: 103,
     retry: false,
-    cause: 'CHECK found that an address of the previous result is not reserved for this attachment.',
+    cause:
+      'CHECK found that an address of the previous result is not reserved for this attachment.',
     hint: 'Recreate the pod; `orbweaver ipam show --ip ADDRESS` shows the present holder.',
   },
   POD_DEAD: {
@@ -123,6 +126,12 @@ export const ERRORS = {
     cause: 'STATUS: an ADD could not be served now.',
     hint: 'The details say what is missing: addresses, or the store.',
   },
+  QUEUE_FULL: {
+    cni: 11,
+    retry: true,
+    cause: 'Too many calls wait already, for one pod or in all.',
+    hint: 'The runtime tries again; if it persists, look at the disk latency in the agent metrics.',
+  },
   DEADLINE_EXCEEDED: {
     cni: 11,
     retry: true,
@@ -140,6 +149,18 @@ export const ERRORS = {
     retry: false,
     cause: 'A fault inside Orbweaver.',
     hint: 'Please report it with the agent log.',
+  },
+  SOCKET_IN_USE: {
+    cni: 100,
+    retry: false,
+    cause: 'Another agent answers on the socket path.',
+    hint: 'Stop the other agent, or give this one a --socket of its own.',
+  },
+  PATH_UNKNOWN: {
+    cni: 100,
+    retry: false,
+    cause: 'The request names a path that the agent does not serve.',
+    hint: 'Use a CLI of the same version as the agent: `orbweaver version` shows both.',
   },
   // The store
   STORE_FAILURE: {

@@ -7,8 +7,16 @@ export const LIMITS = {
   bodyBytesMax: 4 * 1024 * 1024,
   /** Largest manifest body on the agent's socket, in bytes. */
   manifestBytesMax: 64 * 1024 * 1024,
+  /** Nesting of maps and lists in one manifest. */
+  manifestDepthMax: 64,
+  /** Pods of one workload. */
+  workloadPodsMax: 10_000,
   /** The agent answers a CNI call within this many milliseconds; the plugin waits 60,000. */
   callDeadlineMs: 30_000,
+  /** A request on the agent's socket must have arrived whole within this many milliseconds. */
+  requestReadMs: 30_000,
+  /** Length of the socket's path, in bytes (the kernel's own limit). */
+  socketPathBytesMax: 107,
   /** ADDs and DELs waiting in the queue of one pod. */
   podQueueMax: 64,
   /** Calls in progress in one agent, over all pods. */
@@ -31,6 +39,14 @@ export const LIMITS = {
   listenBacklog: 4096,
   /** Records written into SpiderIPPool `status.allocatedIPs`; beyond that only the counts. */
   statusRecordsMax: 5_000,
+  /** Label keys that the pools' selectors may use, per class, before further selectors are evaluated one by one. */
+  affinityKeysMax: 256,
+  /** Rows kept for the values of one label key; beyond that the oldest is made again when asked for. */
+  affinityValueRowsMax: 1024,
+  /** Nodes, namespaces and pod label sets whose rows are kept for the next call, per class. */
+  affinityViewsMax: 4096,
+  /** Wildcards of pool names whose matches are kept until a pool changes. */
+  wildcardsMax: 1024,
   /** Candidate reasons printed in one error's details. */
   reasonsMax: 100,
 } as const;
