@@ -71,7 +71,10 @@ export interface SlotWrite {
 /** Of a commit: it is durable, or somebody else was faster and nothing of it landed. */
 export type CommitOutcome =
   | { readonly kind: 'durable' }
-  | { readonly kind: 'lost'; readonly conflicts: readonly { address: Address; now: Line | undefined }[] };
+  | {
+      readonly kind: 'lost';
+      readonly conflicts: readonly { address: Address; now: Line | undefined }[];
+    };
 
 /** The state of one block of 64 aligned addresses, for filling the engine. */
 export interface BlockState {
@@ -115,6 +118,8 @@ export interface Ledger {
 export interface Cluster {
   /** Grows by one with every change of a pool, reservation or the configuration. */
   readonly poolGeneration: number;
+  /** True on the embedded default: a pod that was not applied is served as an owner without labels. */
+  readonly servesUnknownPods: boolean;
   pools(): readonly Pool[];
   /** Addresses that no automatic claim may take: SpiderReservedIP and IPReservation. */
   reserved(family: Family): RangeSet;

@@ -1,0 +1,165 @@
+/**
+ * ADD: the same address for the same attachment or for the same pod's next container, else a new one.
+ *
+ *     head of queue ── gone? late? ── pod ── standing claim? ── yes ── re-stamp, commit ── answer
+ *                                                    └─ no ── choose, hold, commit ─────── answer
+ *     lost a race: once more from "standing claim?", inside the deadline
+ */
+import { OrbweaverError } from '../catalogue/errors.ts';
+import type { Choice, InterfaceChoice } from '../choose/choice.ts';
+import { choose } from '../choose/choose.ts';
+import type { Hold } from './allocator.ts';
+import { answerOf } from './answer.ts';
+import type { Parts } from './parts.ts';
+import type { Claim, SlotWrite } from './ports.ts';
+import type { Call } from './request.ts';
+import type { AddResult } from './result.ts';
+import { type Standing, standingClaims } from './standing.ts';
+import { type Resolved, resolveSubject } from './subject-of-call.ts';
+
+/**
+ * Serves one ADD; the caller holds the queues of its pod and container. Resolves when the claims are durable
+ * (I3). Rejects with CALLER_GONE, DEADLINE_EXCEEDED, what `resolveSubject` and `choose` throw,
+ * ADDRESSES_EXHAUSTED, ADDRESS_TAKEN or STORE_FAILURE; then nothing is held (I5).
+ */
+export async function add(parts: Parts, call: Call): Promise<AddResult> {
+  refuseUnheard(parts, call);
+  const resolved = await resolveSubject(parts, call);
+  for (;;) {
+    refuseUnheard(parts, call);
+    const standing = standingClaims(parts.ledger, call.attachment, resolved.owner);
+    const result =
+      standing === undefined
+        ? await claimNew(parts, call, resolved)
+        : await restamp(parts, call, resolved, standing);
+    if (result !== undefined) {
+      return result;
+    }
+  }
+}
+
+/** Rule 3: an ADD whose plugin has hung up is not started, nor one that is past its deadline. */
+function refuseUnheard(parts: Parts, call: Call): void {
+  if (call.gone()) {
+    throw new OrbweaverError('CALLER_GONE', 'the plugin hung up before its ADD was started');
+  }
+  if (parts.clock.now() > call.deadline) {
+    throw new OrbweaverError(
+      'DEADLINE_EXCEEDED',
+      'the ADD waited past its deadline behind others of its pod',
+    );
+  }
+}
+
+/**
+ * Rules 4 and 5: the standing claims are written again under this attachment, because a read alone does not
+ * prove that nothing older is still on its way. Undefined when a line changed meanwhile.
+ */
+async function restamp(
+  parts: Parts,
+  call: Call,
+  resolved: Resolved,
+  standing: Standing,
+): Promise<AddResult | undefined> {
+  const given = standing.given.map(
+    (claim): Claim => ({
+      ...claim,
+      attachment: call.attachment,
+      node: resolved.node,
+      ahead: false,
+      nonce: parts.nonce(),
+    }),
+  );
+  const moved = standing.ahead.map(
+    (claim): Claim => ({
+      ...claim,
+      attachment: { ...claim.attachment, containerId: call.attachment.containerId },
+      node: resolved.node,
+      nonce: parts.nonce(),
+    }),
+  );
+  const before = [...standing.given, ...standing.ahead];
+  const writes = [...given, ...moved].map(
+    (now, at): SlotWrite => ({ was: before[at] as Claim, now }),
+  );
+  const outcome = await parts.ledger.commit(writes);
+  return outcome.kind === 'durable' ? answerOf(parts, resolved.subject, given) : undefined;
+}
+
+/** Claims every interface that the pod's source lists and that no claim stands for. Undefined when a race was lost. */
+async function claimNew(
+  parts: Parts,
+  call: Call,
+  resolved: Resolved,
+): Promise<AddResult | undefined> {
+  const claimed = claimedInterfaces(parts, call);
+  const { hold, choice } = parts.allocator.hold(
+    (catalog) => choose(catalog, parts.cluster.conf(), resolved.subject),
+    (item) => !claimed.has(item.name === '' ? item.order : item.name),
+  );
+  const claims = claimsOf(parts, call, resolved, hold, choice);
+  const outcome = await parts.ledger
+    .commit(hold.slots.map((slot, at) => ({ was: slot.was, now: claims[at] as Claim })))
+    .catch((error: unknown) => {
+      parts.allocator.cancel(hold);
+      throw error;
+    });
+  if (outcome.kind === 'lost') {
+    parts.allocator.lose(hold, outcome.conflicts);
+    return undefined;
+  }
+  parts.allocator.confirm(hold);
+  return answerOf(
+    parts,
+    resolved.subject,
+    claims.filter((claim) => !claim.ahead),
+  );
+}
+
+/** Interfaces of this container that are claimed already, by name, or by position where they have none. */
+function claimedInterfaces(parts: Parts, call: Call): Set<string | number> {
+  const { namespace, pod } = call.args;
+  const claims = pod === '' || namespace === '' ? [] : parts.ledger.claimsOfPod(namespace, pod);
+  return new Set(
+    claims
+      .filter((claim) => claim.attachment.containerId === call.attachment.containerId)
+      .flatMap((claim) => [claim.attachment.interfaceName, claim.order])
+      .filter((key) => key !== ''),
+  );
+}
+
+function claimsOf(
+  parts: Parts,
+  call: Call,
+  resolved: Resolved,
+  hold: Hold,
+  choice: Choice,
+): Claim[] {
+  const asked = askedInterface(call, hold, choice);
+  const now = parts.clock.now();
+  return hold.slots.map((slot) => {
+    const mine = slot.interface === asked;
+    return {
+      state: 'claimed',
+      address: slot.address,
+      pool: slot.pool.name,
+      node: resolved.node,
+      owner: resolved.owner,
+      attachment: mine
+        ? call.attachment
+        : { ...call.attachment, interfaceName: slot.interface.name },
+      ahead: !mine,
+      order: slot.interface.order,
+      claimedAt: now,
+      nonce: parts.nonce(),
+    };
+  });
+}
+
+/** The item this ADD is for: the one of its name, or the first of those without a name (spiderpool.md 3.5). */
+function askedInterface(call: Call, hold: Hold, choice: Choice): InterfaceChoice | undefined {
+  return (
+    choice.interfaces.find((item) => item.name === call.attachment.interfaceName) ??
+    hold.slots[0]?.interface
+  );
+}

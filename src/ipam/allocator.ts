@@ -1,0 +1,371 @@
+/**
+ * Which address next? The engine answers from its copy; the ledger's write decides (I2).
+ *
+ * The allocator keeps the engine in step with the pools, remembers the slots that are chosen but not yet
+ * durable (holds), and makes a new engine out of the ledger when an instance is lost.
+ */
+import { OrbweaverError } from '../catalogue/errors.ts';
+import { LIMITS } from '../catalogue/limits.ts';
+import { Catalog } from '../choose/catalog.ts';
+import type { Choice, FamilyChoice, InterfaceChoice } from '../choose/choice.ts';
+import { exhaustedError, type PoolCounts } from '../choose/messages.ts';
+import type { Pool } from '../dialect/pool.ts';
+import { Engine, EngineLost } from '../engine/engine.ts';
+import { type Address, type Family, formatAddress } from '../net/address.ts';
+import type { RangeSet } from '../net/range-set.ts';
+import type { Clock, Cluster, CommitOutcome, Ledger, Line } from './ports.ts';
+
+/** A slot chosen for one interface and family, marked used in the engine and not yet in the ledger. */
+export interface HeldSlot {
+  readonly address: Address;
+  readonly pool: Pool;
+  readonly interface: InterfaceChoice;
+  /** What the ledger says of the slot now: absent or at rest. */
+  readonly was: Line | undefined;
+}
+
+/** All slots of one ADD: every interface and family, or none (I5). */
+export interface Hold {
+  readonly slots: readonly HeldSlot[];
+}
+
+interface PoolEntry {
+  readonly pool: Pool;
+  readonly handle: number;
+  /** The reserved addresses that were left out of the eligible ones. */
+  readonly reserved: RangeSet;
+}
+
+const MS_PER_TICK = 1_000;
+
+export class Allocator {
+  readonly #ledger: Ledger;
+  readonly #cluster: Cluster;
+  readonly #clock: Clock;
+  readonly #loadEngine: () => Engine;
+  readonly #holds = new Set<Hold>();
+  #engine: Engine;
+  #catalog: Catalog;
+  #entries = new Map<string, PoolEntry>();
+  #generation = -1;
+  #rebuilds = 0;
+
+  /** Reads the whole ledger once. Throws what the ledger throws. */
+  constructor(
+    parts: { ledger: Ledger; cluster: Cluster; clock: Clock },
+    loadEngine: () => Engine = () => Engine.load(),
+  ) {
+    this.#ledger = parts.ledger;
+    this.#cluster = parts.cluster;
+    this.#clock = parts.clock;
+    this.#loadEngine = loadEngine;
+    this.#engine = loadEngine();
+    this.#catalog = new Catalog(this.#engine);
+    this.#fill();
+  }
+
+  /** How often a lost engine was replaced. */
+  get rebuilds(): number {
+    return this.#rebuilds;
+  }
+
+  /** Bytes of engine memory. */
+  get engineBytes(): number {
+    return this.#guarded(() => this.#engine.stats().memoryBytes);
+  }
+
+  /** Runs `read` on the catalog of the pools as they are now; again on a new engine if this one is lost. */
+  withCatalog<T>(read: (catalog: Catalog) => T): T {
+    return this.#guarded(() => {
+      this.#syncPools();
+      return read(this.#catalog);
+    });
+  }
+
+  /**
+   * Chooses with `pick` and marks one slot per interface and family of its outcome, or none. The order within
+   * a family is DESIGN section 3: pools in candidate order, in a pool the lowest free address that is not at
+   * rest, and addresses at rest only when no candidate has anything else.
+   *
+   * Throws what `pick` throws, and ADDRESSES_EXHAUSTED or ADDRESS_TAKEN in the dialect's words. The caller
+   * ends the hold with `confirm`, `cancel` or `lose`.
+   */
+  hold(
+    pick: (catalog: Catalog) => Choice,
+    wanted: (item: InterfaceChoice) => boolean,
+  ): { hold: Hold; choice: Choice } {
+    const { slots, choice } = this.withCatalog((catalog) => {
+      this.#engine.advance(this.#tick(this.#clock.now()));
+      const chosen = pick(catalog);
+      return { choice: chosen, slots: this.#holdAll(chosen, wanted) };
+    });
+    const hold = { slots };
+    this.#holds.add(hold);
+    return { hold, choice };
+  }
+
+  /** The hold's slots are durable in the ledger. */
+  confirm(hold: Hold): void {
+    this.#holds.delete(hold);
+  }
+
+  /** Nothing of the hold was written: its slots are free again, or at rest where they were. */
+  cancel(hold: Hold): void {
+    this.#holds.delete(hold);
+    this.#settle(() => {
+      for (const slot of hold.slots) {
+        this.#show(slot.address, slot.was);
+      }
+    });
+  }
+
+  /** Somebody else was faster on some slots: the engine learns what the ledger says. */
+  lose(hold: Hold, conflicts: Extract<CommitOutcome, { kind: 'lost' }>['conflicts']): void {
+    this.cancel(hold);
+    this.#settle(() => {
+      for (const conflict of conflicts) {
+        this.#show(conflict.address, conflict.now);
+      }
+    });
+  }
+
+  /** The ledger's line of an address changed: the engine shows it. */
+  learn(lines: readonly Line[]): void {
+    this.#settle(() => {
+      for (const line of lines) {
+        this.#show(line.address, line);
+      }
+    });
+  }
+
+  /** Counts of one pool as the engine has them, or undefined for a pool that is not known. */
+  counts(pool: Pool): PoolCounts | undefined {
+    return this.withCatalog(() => {
+      this.#engine.advance(this.#tick(this.#clock.now()));
+      const entry = this.#entries.get(keyOf(pool));
+      return entry === undefined ? undefined : this.#countsOf(entry);
+    });
+  }
+
+  /** The address a claim would get from this pool now, if the pool is not full or all at rest. */
+  peek(pool: Pool): Address | undefined {
+    return this.withCatalog(() => {
+      this.#engine.advance(this.#tick(this.#clock.now()));
+      const entry = this.#entries.get(keyOf(pool));
+      const address = entry && this.#engine.claimNext(entry.handle, undefined);
+      if (address !== undefined) {
+        this.#engine.unclaim(address);
+      }
+      return address;
+    });
+  }
+
+  /** Checks the engine from end to end: the first broken invariant in words, or undefined. */
+  verify(): string | undefined {
+    return this.#guarded(() => this.#engine.verify());
+  }
+
+  #holdAll(choice: Choice, wanted: (item: InterfaceChoice) => boolean): HeldSlot[] {
+    const slots: HeldSlot[] = [];
+    try {
+      for (const item of choice.interfaces.filter(wanted)) {
+        for (const family of item.families) {
+          slots.push(this.#holdOne(choice, item, family));
+        }
+      }
+      return slots;
+    } catch (error) {
+      if (error instanceof OrbweaverError) {
+        for (const slot of slots) {
+          this.#show(slot.address, slot.was);
+        }
+      }
+      throw error;
+    }
+  }
+
+  #holdOne(choice: Choice, item: InterfaceChoice, family: FamilyChoice): HeldSlot {
+    const found =
+      family.requested === undefined
+        ? this.#search(family)
+        : this.#claimRequested(family, family.requested);
+    if (found === undefined) {
+      const counts = family.candidates.flatMap((pool) => {
+        const entry = this.#entries.get(keyOf(pool));
+        return entry === undefined ? [] : [this.#countsOf(entry)];
+      });
+      throw exhaustedError(choice, item, family, counts);
+    }
+    return { ...found, interface: item, was: this.#ledger.line(found.address) };
+  }
+
+  #search(family: FamilyChoice): { address: Address; pool: Pool } | undefined {
+    for (const claim of [
+      (handle: number) => this.#engine.claimNext(handle, undefined),
+      (handle: number) => this.#engine.claimResting(handle),
+    ]) {
+      for (const pool of family.candidates) {
+        const entry = this.#entries.get(keyOf(pool));
+        const address = entry && claim(entry.handle);
+        if (address !== undefined) {
+          return { address, pool };
+        }
+      }
+    }
+    return undefined;
+  }
+
+  #claimRequested(family: FamilyChoice, address: Address): { address: Address; pool: Pool } {
+    const pool = family.candidates.find((candidate) => candidate.ranges.has(address));
+    if (pool === undefined || this.#engine.claimAddress(address) === 'used') {
+      const holder = this.#ledger.line(address);
+      throw new OrbweaverError(
+        'ADDRESS_TAKEN',
+        pool === undefined
+          ? `the requested address ${formatAddress(address)} is in none of the pools [${family.listed.join(' ')}]`
+          : `the requested address ${formatAddress(address)} is in use`,
+        holder?.state === 'claimed'
+          ? `held by pod ${holder.owner.namespace}/${holder.owner.pod}, container ${holder.attachment.containerId}`
+          : '',
+      );
+    }
+    return { address, pool };
+  }
+
+  #countsOf(entry: PoolEntry): PoolCounts {
+    const counts = this.#engine.counts(entry.handle);
+    return {
+      pool: entry.pool.name,
+      total: Number(entry.pool.ranges.size()),
+      used: counts.used,
+      resting: counts.resting,
+      reserved: Number(entry.pool.ranges.intersect(entry.reserved).size()),
+      free: counts.total - counts.used - counts.resting,
+    };
+  }
+
+  /** Makes the engine show one slot as the ledger has it. */
+  #show(address: Address, line: Line | undefined): void {
+    if (line?.state === 'claimed') {
+      this.#engine.claimAddress(address);
+      return;
+    }
+    if (line?.state === 'resting' && line.until > this.#clock.now()) {
+      this.#engine.rest(address, this.#endTick(line));
+      return;
+    }
+    if (this.#engine.isUsed(address)) {
+      this.#engine.unclaim(address);
+    }
+  }
+
+  #tick(ms: number): number {
+    return Math.floor(ms / MS_PER_TICK);
+  }
+
+  /** Rule 9: a release that lies in the future (a clock was set back) begins its rest now. */
+  #endTick(line: { releasedAt: number; until: number }): number {
+    const now = this.#clock.now();
+    const until = line.releasedAt > now ? now + (line.until - line.releasedAt) : line.until;
+    return Math.ceil(until / MS_PER_TICK);
+  }
+
+  #syncPools(): void {
+    if (this.#generation === this.#cluster.poolGeneration) {
+      return;
+    }
+    const reserved: Record<Family, RangeSet> = {
+      4: this.#cluster.reserved(4),
+      6: this.#cluster.reserved(6),
+    };
+    const before = this.#entries;
+    const after = new Map<string, PoolEntry>();
+    for (const pool of this.#cluster.pools()) {
+      const key = keyOf(pool);
+      after.set(key, this.#placePool(pool, before.get(key), reserved[pool.family]));
+      before.delete(key);
+    }
+    for (const { pool, handle } of before.values()) {
+      this.#catalog.remove(pool);
+      this.#engine.removePool(handle);
+    }
+    this.#entries = after;
+    this.#generation = this.#cluster.poolGeneration;
+  }
+
+  #placePool(pool: Pool, before: PoolEntry | undefined, reserved: RangeSet): PoolEntry {
+    if (before === undefined) {
+      const handle = this.#engine.addPool(pool.ranges.subtract(reserved).words);
+      this.#catalog.put(pool, handle);
+      return { pool, handle, reserved };
+    }
+    if (before.pool.revision === pool.revision && before.reserved.equals(reserved)) {
+      return before;
+    }
+    this.#engine.replacePool(before.handle, pool.ranges.subtract(reserved).words);
+    this.#catalog.put(pool, before.handle);
+    return { pool, handle: before.handle, reserved };
+  }
+
+  /** Runs an engine step that may be repeated; a lost engine is replaced once. */
+  #guarded<T>(step: () => T): T {
+    try {
+      return step();
+    } catch (error) {
+      if (!(error instanceof EngineLost)) {
+        throw error;
+      }
+      this.#rebuild();
+      return step();
+    }
+  }
+
+  /** Runs an engine step that only repeats what the ledger says, so a new engine knows it already. */
+  #settle(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      if (!(error instanceof EngineLost)) {
+        throw error;
+      }
+      this.#rebuild();
+    }
+  }
+
+  #rebuild(): void {
+    this.#rebuilds += 1;
+    this.#engine = this.#loadEngine();
+    this.#catalog = new Catalog(this.#engine);
+    this.#entries = new Map();
+    this.#generation = -1;
+    this.#fill();
+    for (const hold of this.#holds) {
+      for (const slot of hold.slots) {
+        this.#engine.claimAddress(slot.address);
+      }
+    }
+  }
+
+  #fill(): void {
+    this.#syncPools();
+    for (const block of this.#ledger.blocks()) {
+      this.#engine.writeBlock(block.first, block.usedLow, block.usedHigh);
+    }
+    const now = this.#clock.now();
+    for (const line of this.#ledger.resting()) {
+      if (line.until > now) {
+        this.#engine.rest(line.address, this.#endTick(line));
+      }
+    }
+    this.#engine.advance(this.#tick(now));
+  }
+}
+
+function keyOf(pool: Pool): string {
+  return `${pool.dialect}/${pool.name}`;
+}
+
+/** Rest of an address that a pool gave, in milliseconds. */
+export function restMsOf(pool: Pool | undefined): number {
+  return pool?.restMs ?? LIMITS.restMs;
+}

@@ -1,0 +1,111 @@
+/** From claims to the result of ADD: prefix, gateway and routes come from the pool (reference/spiderpool.md 5.2). */
+import { OrbweaverError } from '../catalogue/errors.ts';
+import type { Choice } from '../choose/choice.ts';
+import { choose } from '../choose/choose.ts';
+import type { Subject } from '../choose/subject.ts';
+import type { Pool, Route } from '../dialect/pool.ts';
+import { equalAddresses, familyOf } from '../net/address.ts';
+import { cidrContains, formatCidr } from '../net/cidr.ts';
+import { networkOf } from './network-of.ts';
+import type { Parts } from './parts.ts';
+import { poolOfClaim } from './pool-of-claim.ts';
+import type { Claim } from './ports.ts';
+import type { AddResult, ResultAddress, ResultRoute } from './result.ts';
+
+/** What the pod's source says beside the pools. */
+interface Extras {
+  readonly cleanGateway: boolean;
+  readonly customRoutes: readonly Route[];
+  isRequested(claim: Claim): boolean;
+}
+
+/** The result for the claims of one interface; never empty. */
+export function answerOf(parts: Parts, subject: Subject, claims: readonly Claim[]): AddResult {
+  const extras = extrasOf(parts, subject, claims);
+  const addresses: ResultAddress[] = [];
+  const routes: ResultRoute[] = [];
+  for (const claim of claims) {
+    const pool = poolOfClaim(parts.allocator, claim);
+    addresses.push(resultAddress(claim, pool, extras));
+    routes.push(...resultRoutes(claim, pool, extras));
+  }
+  return { addresses, routes };
+}
+
+/**
+ * Chosen again rather than kept in the ledger: a claim outlives an edit of the annotations, and then the
+ * plain form is what is left to answer with.
+ */
+function extrasOf(parts: Parts, subject: Subject, claims: readonly Claim[]): Extras {
+  let choice: Choice | undefined;
+  try {
+    choice = parts.allocator.withCatalog((catalog) =>
+      choose(catalog, parts.cluster.conf(), subject),
+    );
+  } catch (error) {
+    if (!(error instanceof OrbweaverError)) {
+      throw error;
+    }
+  }
+  const item = choice?.interfaces.find(
+    (candidate) =>
+      candidate.name === subject.interfaceName ||
+      (candidate.name === '' && candidate.order === claims[0]?.order),
+  );
+  return {
+    cleanGateway: item?.cleanGateway ?? subject.wishes.cleanGateway,
+    customRoutes: choice?.customRoutes ?? [],
+    isRequested: (claim) =>
+      item?.families.some(
+        (family) =>
+          family.requested !== undefined && equalAddresses(family.requested, claim.address),
+      ) ?? false,
+  };
+}
+
+function resultAddress(claim: Claim, pool: Pool | undefined, extras: Extras): ResultAddress {
+  const family = familyOf(claim.address);
+  const whole = family === 4 ? 32 : 128;
+  const calico = pool?.calico;
+  return {
+    family,
+    address: claim.address,
+    // Calico's result carries the block's mask, the whole length for a requested address (calico.md 2.1).
+    prefix:
+      calico === undefined
+        ? (pool?.subnet.prefix ?? whole)
+        : extras.isRequested(claim)
+          ? whole
+          : calico.blockSize,
+    gateway: pool?.gateway,
+  };
+}
+
+function resultRoutes(claim: Claim, pool: Pool | undefined, extras: Extras): ResultRoute[] {
+  const family = familyOf(claim.address);
+  if (pool === undefined) {
+    return [];
+  }
+  if (pool.calico !== undefined) {
+    const { prefix } = resultAddress(claim, pool, extras);
+    return [
+      { family, destination: formatCidr(networkOf(claim.address, prefix)), gateway: undefined },
+    ];
+  }
+  const custom = extras.customRoutes.filter((route) => cidrContains(pool.subnet, route.gateway));
+  const routes = [...pool.routes, ...custom].map(
+    (route): ResultRoute => ({
+      family,
+      destination: formatCidr(route.destination),
+      gateway: route.gateway,
+    }),
+  );
+  if (pool.gateway !== undefined && !extras.cleanGateway) {
+    routes.push({
+      family,
+      destination: family === 4 ? '0.0.0.0/0' : '::/0',
+      gateway: pool.gateway,
+    });
+  }
+  return routes;
+}

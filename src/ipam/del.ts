@@ -1,0 +1,60 @@
+/**
+ * DEL frees the claim of the network, container and interface it names, and nothing else (I6, rule 6).
+ * Interfaces claimed ahead go with the last DEL of their container (rule 8).
+ */
+import type { Parts } from './parts.ts';
+import type { Claim } from './ports.ts';
+import { release } from './release.ts';
+import type { Call } from './request.ts';
+import { sameUid } from './subject-of-call.ts';
+
+/** Resolves when the release is durable, or when there was nothing to release. Rejects with STORE_FAILURE. */
+export async function del(parts: Parts, call: Call): Promise<Claim[]> {
+  for (;;) {
+    const claims = await claimsToFree(parts, call);
+    if (await release(parts, claims)) {
+      return claims;
+    }
+  }
+}
+
+async function claimsToFree(parts: Parts, call: Call): Promise<Claim[]> {
+  const { network, containerId, interfaceName } = call.attachment;
+  const ofContainer = parts.ledger.claimsOfContainer(network, containerId);
+  const named = ofContainer.filter((claim) => claim.attachment.interfaceName === interfaceName);
+  const own: Claim[] = [];
+  for (const claim of named) {
+    if (await uidsAgree(parts, claim, call.args.uid)) {
+      own.push(claim);
+    }
+  }
+  return [...own, ...orphanedAhead(parts, call, own)];
+}
+
+/** Where both sides know a uid they must agree; a static pod's two uids count as one (rule 6). */
+async function uidsAgree(parts: Parts, claim: Claim, uid: string): Promise<boolean> {
+  if (uid === '' || claim.owner.uid === '' || uid === claim.owner.uid) {
+    return true;
+  }
+  const pod = await parts.cluster.pod(claim.owner.namespace, claim.owner.pod);
+  return pod !== undefined && pod.uid === claim.owner.uid && sameUid(pod, uid);
+}
+
+/** Claims ahead of this container, once the release of `freed` leaves it nothing that was asked for. */
+function orphanedAhead(parts: Parts, call: Call, freed: readonly Claim[]): Claim[] {
+  const { containerId } = call.attachment;
+  const owner = freed[0]?.owner ?? {
+    namespace: call.args.namespace,
+    pod: call.args.pod,
+  };
+  if (owner.namespace === '' || owner.pod === '') {
+    return [];
+  }
+  const freedNonces = new Set(freed.map((claim) => claim.nonce));
+  const rest = parts.ledger
+    .claimsOfPod(owner.namespace, owner.pod)
+    .filter(
+      (claim) => claim.attachment.containerId === containerId && !freedNonces.has(claim.nonce),
+    );
+  return rest.every((claim) => claim.ahead) ? rest : [];
+}

@@ -1,0 +1,65 @@
+/**
+ * CNI GC frees the claims of its own network on its own node whose attachment the runtime does not list
+ * (reference/cni.md section 3, X01–X03).
+ */
+import { OrbweaverError } from '../catalogue/errors.ts';
+import type { Parts } from './parts.ts';
+import type { Claim } from './ports.ts';
+import { release } from './release.ts';
+import type { Call } from './request.ts';
+import { podKey } from './subject-of-call.ts';
+
+/**
+ * Resolves to the claims that were freed. A list that is absent or null is refused: an empty list wipes the
+ * network, so a missing one must not. Rejects with CONFIG_INVALID or, after going through all claims, with
+ * the first failure of a release.
+ */
+export async function gc(parts: Parts, call: Call): Promise<Claim[]> {
+  const valid = call.config.validAttachments();
+  if (valid === undefined) {
+    throw new OrbweaverError(
+      'CONFIG_INVALID',
+      'cni.dev/valid-attachments is missing, so nothing was freed',
+      'an empty list frees every claim of this network on this node',
+    );
+  }
+  const attachments = new Set(valid.map((item) => `${item.containerId}/${item.interfaceName}`));
+  const containers = new Set(valid.map((item) => item.containerId));
+  const stale = [...parts.ledger.claimsOfNetwork(call.config.name, parts.node)].filter(
+    ({ ahead, attachment }) =>
+      ahead
+        ? !containers.has(attachment.containerId)
+        : !attachments.has(`${attachment.containerId}/${attachment.interfaceName}`),
+  );
+  const outcomes = await Promise.allSettled(
+    [...byContainer(stale).values()].map((claims) => freeInQueue(parts, claims)),
+  );
+  const failure = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failure !== undefined) {
+    throw failure.reason;
+  }
+  return outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? outcome.value : []));
+}
+
+function byContainer(claims: readonly Claim[]): Map<string, Claim[]> {
+  const groups = new Map<string, Claim[]>();
+  for (const claim of claims) {
+    const group = groups.get(claim.attachment.containerId);
+    if (group === undefined) {
+      groups.set(claim.attachment.containerId, [claim]);
+    } else {
+      group.push(claim);
+    }
+  }
+  return groups;
+}
+
+/** In the queue of the claims' pod and container; claims that were written again meanwhile are left alone. */
+async function freeInQueue(parts: Parts, claims: readonly Claim[]): Promise<readonly Claim[]> {
+  const first = claims[0] as Claim;
+  const keys = [
+    podKey(first.owner.namespace, first.owner.pod),
+    `container ${first.attachment.network}/${first.attachment.containerId}`,
+  ];
+  return parts.queue.run(keys, async () => ((await release(parts, claims)) ? claims : []));
+}

@@ -1,0 +1,35 @@
+/** Giving addresses back: a claim becomes a resting line (rule 9). */
+import { restMsOf } from './allocator.ts';
+import type { Parts } from './parts.ts';
+import { poolOfClaim } from './pool-of-claim.ts';
+import type { Claim, Resting } from './ports.ts';
+
+/**
+ * Releases the claims as they were read, all or none. Resolves to false when one of them changed meanwhile,
+ * and then nothing was released. Rejects with STORE_FAILURE.
+ */
+export async function release(parts: Parts, claims: readonly Claim[]): Promise<boolean> {
+  if (claims.length === 0) {
+    return true;
+  }
+  const now = parts.clock.now();
+  const resting = claims.map(
+    (claim): Resting => ({
+      state: 'resting',
+      address: claim.address,
+      pool: claim.pool,
+      owner: claim.owner,
+      releasedAt: now,
+      until: now + restMsOf(poolOfClaim(parts.allocator, claim)),
+      nonce: parts.nonce(),
+    }),
+  );
+  const outcome = await parts.ledger.commit(
+    resting.map((line, at) => ({ was: claims[at] as Claim, now: line })),
+  );
+  if (outcome.kind === 'lost') {
+    return false;
+  }
+  parts.allocator.learn(resting);
+  return true;
+}
