@@ -2,7 +2,7 @@
  * The outcome of choosing: for every interface and family the pools to try, in order, and a reason for every
  * pool that was passed over. Reasons are rendered only when somebody asks.
  */
-import type { DialectName, Pool, Route } from '../dialect/pool.ts';
+import type { Pool, Route } from '../dialect/pool.ts';
 import type { Address, Family } from '../net/address.ts';
 
 /** Where the candidate list came from (DESIGN section 6, "Sources"). */
@@ -30,12 +30,17 @@ export interface FamilyChoice {
   readonly family: Family;
   /** Pools to try, in order. Never empty: a family without candidates fails the choice or is not asked for. */
   readonly candidates: readonly Pool[];
-  /** Names as the source listed them after wildcards, in order: what error texts print. */
+  /** Names as the source listed them after wildcards, in order. Made when first read. */
   readonly listed: readonly string[];
-  /** Renders the reasons of the listed pools that are not candidates. */
+  /**
+   * Renders the reasons of the listed pools that are not candidates, from the pools as they are when it is
+   * called.
+   */
   rejections(): readonly Rejection[];
-  /** An address asked for by number, which replaces the search. */
+  /** An address asked for by number, which replaces the search. Every candidate holds it. */
   readonly requested: Address | undefined;
+  /** Who asked for that address: `runtimeConfig.ips`, `CNI_ARGS IP`, an annotation key; else empty. */
+  readonly road: string;
 }
 
 export interface InterfaceChoice {
@@ -50,7 +55,7 @@ export interface InterfaceChoice {
 
 export interface Choice {
   /** Whose texts, codes and result shape apply. */
-  readonly dialect: DialectName;
+  readonly dialect: 'spiderpool' | 'calico';
   readonly source: SourceName;
   /** One entry; with `ippools` one per item. All are claimed at the first ADD. */
   readonly interfaces: readonly InterfaceChoice[];

@@ -1,0 +1,256 @@
+/**
+ * One class of affinity (node, namespace, pod or network attachment): what its pools demand, as engine rows.
+ *
+ * Requirements become rows by key (key-rows.ts). A name list replaces the selector of its class
+ * (reference/spiderpool.md 4.2) and is a requirement on a key that no label can have. What rows cannot say
+ * (Calico's text operators, nested `||`) is evaluated once per pool and label set and kept as one more row.
+ */
+import { LIMITS } from '../catalogue/limits.ts';
+import type { Affinity } from '../dialect/pool.ts';
+import type { Requirement } from '../selector/requirement.ts';
+import { matches, type Selector } from '../selector/selector.ts';
+import type { AffinityEngine } from './affinity-engine.ts';
+import { KeyRows } from './key-rows.ts';
+
+type Labels = Readonly<Record<string, string>>;
+
+/** What a class looks at. An object that is not known has an empty name and no labels. */
+export interface Judged {
+  readonly name: string;
+  readonly labels: Labels;
+}
+
+/** The rows of one object, kept for the next call. */
+interface View {
+  labels: Labels;
+  /** `#generation` at which `rows` was right. */
+  generation: number;
+  rows: readonly number[];
+  /** Row of the evaluated selectors; undefined until there is one. */
+  evaluated: number | undefined;
+  /** How much of `#evaluatedChanges` the evaluated row has seen. */
+  seen: number;
+}
+
+/** A key that no label has: label keys hold no such character. */
+const NAME_KEY = '\0name';
+
+export class AffinityClass {
+  readonly #engine: AffinityEngine;
+  readonly #identity: 'name' | 'labels';
+  readonly #keys = new Map<string, KeyRows>();
+  /** The keys that each pool has requirements on. */
+  readonly #keysOf = new Map<number, readonly string[]>();
+  readonly #evaluated = new Map<number, Selector>();
+  #evaluatedChanges: number[] = [];
+  readonly #views = new Map<string, View>();
+  #generation = 0;
+
+  /** `identity`: objects of this class are few and known by name, or many and alike by their labels (pods). */
+  constructor(engine: AffinityEngine, identity: 'name' | 'labels') {
+    this.#engine = engine;
+    this.#identity = identity;
+  }
+
+  /** True when no pool demands anything, so that every pool passes. */
+  get isEmpty(): boolean {
+    return this.#keys.size === 0 && this.#evaluated.size === 0;
+  }
+
+  /** Adds a pool by its engine handle. It must not be here yet. Touches the rows of its own keys only. */
+  put(pool: number, affinity: Affinity): void {
+    if (affinity.kind === 'any') {
+      return;
+    }
+    if (affinity.kind === 'selector' && affinity.selector.kind === 'expression') {
+      this.#evaluate(pool, affinity.selector);
+      return;
+    }
+    const byKey = groupByKey(requirementsOf(affinity));
+    const added = [...byKey.keys()].filter((key) => !this.#keys.has(key)).length;
+    if (affinity.kind === 'selector' && this.#keys.size + added > LIMITS.affinityKeysMax) {
+      this.#evaluate(pool, affinity.selector);
+      return;
+    }
+    for (const [key, requirements] of byKey) {
+      let rows = this.#keys.get(key);
+      if (rows === undefined) {
+        rows = new KeyRows(this.#engine);
+        this.#keys.set(key, rows);
+      }
+      rows.put(pool, requirements);
+    }
+    if (byKey.size > 0) {
+      this.#keysOf.set(pool, [...byKey.keys()]);
+      this.#generation += 1;
+    }
+  }
+
+  /** Takes a pool away; one that is not here is no fault. */
+  remove(pool: number): void {
+    if (this.#evaluated.delete(pool)) {
+      this.#noteEvaluated(pool);
+    }
+    const keys = this.#keysOf.get(pool);
+    if (keys === undefined) {
+      return;
+    }
+    this.#keysOf.delete(pool);
+    this.#generation += 1;
+    for (const key of keys) {
+      const rows = this.#keys.get(key)!;
+      rows.remove(pool);
+      if (rows.isEmpty) {
+        rows.free();
+        this.#keys.delete(key);
+      }
+    }
+  }
+
+  /**
+   * Rows whose AND has the bits of the pools that take this object. Valid until the next call on this class.
+   * The answer for an object is kept until its labels or the class's pools change.
+   */
+  rowsFor(object: Judged): readonly number[] {
+    if (this.isEmpty) {
+      return [];
+    }
+    if (this.#identity === 'labels' && this.#evaluated.size === 0) {
+      return this.#collectRows(object);
+    }
+    const view = this.#viewOf(object);
+    if (view.generation !== this.#generation) {
+      const rows = this.#collectRows(object);
+      view.rows = view.evaluated === undefined ? rows : [...rows, view.evaluated];
+      view.generation = this.#generation;
+      for (const keyRows of this.#keys.values()) {
+        // A crowded key frees rows while it makes others, so nothing may be kept.
+        if (keyRows.isCrowded) {
+          view.generation = -1;
+        }
+      }
+    }
+    return view.rows;
+  }
+
+  #collectRows(object: Judged): number[] {
+    const rows: number[] = [];
+    for (const [key, keyRows] of this.#keys) {
+      rows.push(keyRows.rowFor(key === NAME_KEY ? object.name : labelOf(object.labels, key)));
+    }
+    return rows;
+  }
+
+  #viewOf(object: Judged): View {
+    const identity = this.#identity === 'name' ? object.name : textOf(object.labels);
+    let view = this.#views.get(identity);
+    if (view !== undefined && !sameLabels(view.labels, object.labels)) {
+      this.#dropView(identity, view);
+      view = undefined;
+    }
+    if (view === undefined) {
+      view = {
+        labels: object.labels,
+        generation: -1,
+        rows: [],
+        evaluated: undefined,
+        seen: 0,
+      };
+      if (this.#views.size >= LIMITS.affinityViewsMax) {
+        const [[oldestIdentity, oldest]] = this.#views as unknown as [[string, View]];
+        this.#dropView(oldestIdentity, oldest);
+      }
+      this.#views.set(identity, view);
+    }
+    this.#catchUp(view, object.labels);
+    return view;
+  }
+
+  /** Brings the view's evaluated row up to date: only pools that changed since the last call are evaluated. */
+  #catchUp(view: View, labels: Labels): void {
+    view.labels = labels;
+    if (view.evaluated === undefined) {
+      if (this.#evaluated.size === 0) {
+        return;
+      }
+      view.evaluated = this.#engine.addRow(1);
+      view.generation = -1;
+      for (const [pool, selector] of this.#evaluated) {
+        this.#engine.setBit(view.evaluated, pool, matches(selector, labels) ? 1 : 0);
+      }
+      view.seen = this.#evaluatedChanges.length;
+      return;
+    }
+    for (; view.seen < this.#evaluatedChanges.length; view.seen += 1) {
+      const pool = this.#evaluatedChanges[view.seen]!;
+      const selector = this.#evaluated.get(pool);
+      const bit = selector === undefined || matches(selector, labels) ? 1 : 0;
+      this.#engine.setBit(view.evaluated, pool, bit);
+    }
+  }
+
+  #evaluate(pool: number, selector: Selector): void {
+    this.#evaluated.set(pool, selector);
+    this.#noteEvaluated(pool);
+  }
+
+  #noteEvaluated(pool: number): void {
+    if (this.#evaluatedChanges.length >= LIMITS.poolsMax) {
+      for (const [identity, view] of this.#views) {
+        this.#dropView(identity, view);
+      }
+      this.#evaluatedChanges = [];
+    }
+    this.#evaluatedChanges.push(pool);
+  }
+
+  #dropView(identity: string, view: View): void {
+    this.#views.delete(identity);
+    if (view.evaluated !== undefined) {
+      this.#engine.freeRow(view.evaluated);
+    }
+  }
+}
+
+/** The label's value; inherited properties of the object do not count. */
+function labelOf(labels: Labels, key: string): string | undefined {
+  return Object.hasOwn(labels, key) ? labels[key] : undefined;
+}
+
+function requirementsOf(affinity: Affinity): readonly Requirement[] {
+  if (affinity.kind === 'names') {
+    return [{ key: NAME_KEY, operator: 'In', values: affinity.names }];
+  }
+  return affinity.kind === 'selector' && affinity.selector.kind === 'requirements'
+    ? affinity.selector.requirements
+    : [];
+}
+
+function groupByKey(requirements: readonly Requirement[]): Map<string, Requirement[]> {
+  const groups = new Map<string, Requirement[]>();
+  for (const requirement of requirements) {
+    const group = groups.get(requirement.key);
+    if (group === undefined) {
+      groups.set(requirement.key, [requirement]);
+    } else {
+      group.push(requirement);
+    }
+  }
+  return groups;
+}
+
+function sameLabels(a: Labels, b: Labels): boolean {
+  if (a === b) {
+    return true;
+  }
+  const keys = Object.keys(a);
+  return (
+    keys.length === Object.keys(b).length &&
+    keys.every((key) => Object.hasOwn(b, key) && a[key] === b[key])
+  );
+}
+
+/** One text for one label set, whatever the order of its keys. */
+function textOf(labels: Labels): string {
+  return JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
