@@ -49,4 +49,8 @@ export const LIMITS = {
   wildcardsMax: 1024,
   /** Candidate reasons printed in one error's details. */
   reasonsMax: 100,
+  /** Length of one Calico selector text, in characters (its own schema allows 1,024). */
+  selectorCharsMax: 65_536,
+  /** Parentheses inside one another in a Calico selector. */
+  selectorDepthMax: 100,
 } as const;

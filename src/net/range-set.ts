@@ -1,7 +1,7 @@
 /**
  * Immutable sets of addresses, kept as sorted ranges that neither overlap nor touch.
  */
-import { type Address, compareAddresses } from './address.ts';
+import type { Address } from './address.ts';
 import { algebra } from './algebra.ts';
 import { formatRange, type Range } from './range.ts';
 
