@@ -1,0 +1,261 @@
+/**
+ * Sorting and set algebra of range lists. Lists lie in the workspace one behind the other, so that a sweep
+ * reads two and appends the third:
+ *
+ *     ┌──────────────┬──────────────┬──────────────────────┐
+ *     │ a: aCount    │ b: bCount    │ result, ≤ a+b ranges │
+ *     └──────────────┴──────────────┴──────────────────────┘
+ *
+ * A list is normalized when it is sorted and no two ranges overlap or touch. The sweeps are one pass over
+ * both lists; each refuses a list that is not normalized before it can answer wrongly.
+ */
+import { header } from './memory/header';
+import {
+  copyRange,
+  RANGE_BYTES,
+  rangeFirstHigh,
+  rangeFirstLow,
+  rangeLastHigh,
+  rangeLastLow,
+  setRange,
+} from './memory/range-list';
+import { STATUS_RANGES_INVALID } from './status';
+import { wideLess, wideLessOrEqual } from './wide';
+
+/** Runs of this many ranges are sorted by insertion before merging begins. */
+const INSERTION_RUN: u32 = 8;
+
+function rangeAt(list: usize, index: u32): usize {
+  return list + <usize>index * RANGE_BYTES;
+}
+
+/** Asserts that the host has reserved room for `ranges` in the workspace, and answers where it begins. */
+function workspaceFor(ranges: u64): usize {
+  assert(ranges * RANGE_BYTES <= header().workspaceBytes);
+  return header().workspace;
+}
+
+/** True when first ≤ last in every range and each range begins behind the one before it, with a gap. */
+export function isNormalized(list: usize, count: u32): bool {
+  for (let i: u32 = 0; i < count; i++) {
+    const range = rangeAt(list, i);
+    const high = rangeFirstHigh(range);
+    const low = rangeFirstLow(range);
+    if (wideLess(rangeLastHigh(range), rangeLastLow(range), high, low)) return false;
+    if (i !== 0 && !beginsBeyond(range - RANGE_BYTES, high, low)) return false;
+  }
+  return true;
+}
+
+/** True when the address lies behind the range with at least one address between them. */
+function beginsBeyond(range: usize, high: u64, low: u64): bool {
+  const lastHigh = rangeLastHigh(range);
+  const lastLow = rangeLastLow(range);
+  const nextLow = lastLow + 1;
+  const nextHigh = lastHigh + u64(nextLow === 0);
+  if ((nextHigh | nextLow) === 0) return false;
+  return wideLess(nextHigh, nextLow, high, low);
+}
+
+/**
+ * Sorts the `count` ranges at the start of the workspace and merges those that overlap or touch, in place.
+ * The workspace must have room for twice as many. Answers the new count, or RANGES_INVALID.
+ */
+export function normalizeRanges(count: u32): i32 {
+  const list = workspaceFor(<u64>count * 2);
+  let sorted = true;
+  for (let i: u32 = 0; i < count; i++) {
+    const range = rangeAt(list, i);
+    if (
+      wideLess(
+        rangeLastHigh(range),
+        rangeLastLow(range),
+        rangeFirstHigh(range),
+        rangeFirstLow(range),
+      )
+    ) {
+      return STATUS_RANGES_INVALID;
+    }
+    if (i !== 0 && beginsBefore(range, range - RANGE_BYTES)) sorted = false;
+  }
+  if (!sorted) sortRanges(list, count, rangeAt(list, count));
+  return mergeSorted(list, count, list);
+}
+
+/** True when range a begins before range b. */
+function beginsBefore(a: usize, b: usize): bool {
+  return wideLess(rangeFirstHigh(a), rangeFirstLow(a), rangeFirstHigh(b), rangeFirstLow(b));
+}
+
+/** Bottom-up merge sort by first address; `spare` is as long as the list. O(n log n), stable. */
+function sortRanges(list: usize, count: u32, spare: usize): void {
+  for (let begin: u32 = 0; begin < count; begin += INSERTION_RUN) {
+    insertionSort(list, begin, min<u32>(begin + INSERTION_RUN, count));
+  }
+  let from = list;
+  let to = spare;
+  for (let width: u64 = INSERTION_RUN; width < <u64>count; width <<= 1) {
+    for (let begin: u64 = 0; begin < <u64>count; begin += width << 1) {
+      const middle = min<u64>(begin + width, count);
+      const end = min<u64>(begin + (width << 1), count);
+      mergeRuns(from, to, u32(begin), u32(middle), u32(end));
+    }
+    const swapped = from;
+    from = to;
+    to = swapped;
+  }
+  if (from === list) return;
+  for (let i: u32 = 0; i < count; i++) copyRange(rangeAt(list, i), rangeAt(from, i));
+}
+
+function insertionSort(list: usize, begin: u32, end: u32): void {
+  for (let i = begin + 1; i < end; i++) {
+    const moving = rangeAt(list, i);
+    const firstHigh = rangeFirstHigh(moving);
+    const firstLow = rangeFirstLow(moving);
+    const lastHigh = rangeLastHigh(moving);
+    const lastLow = rangeLastLow(moving);
+    let place = i;
+    while (place > begin) {
+      const before = rangeAt(list, place - 1);
+      if (!wideLess(firstHigh, firstLow, rangeFirstHigh(before), rangeFirstLow(before))) break;
+      copyRange(rangeAt(list, place), before);
+      place--;
+    }
+    setRange(rangeAt(list, place), firstHigh, firstLow, lastHigh, lastLow);
+  }
+}
+
+function mergeRuns(from: usize, to: usize, begin: u32, middle: u32, end: u32): void {
+  let left = begin;
+  let right = middle;
+  for (let place = begin; place < end; place++) {
+    const takeRight =
+      left === middle || (right < end && beginsBefore(rangeAt(from, right), rangeAt(from, left)));
+    copyRange(rangeAt(to, place), rangeAt(from, takeRight ? right : left));
+    if (takeRight) right++;
+    else left++;
+  }
+}
+
+/** Merges the sorted ranges into `to`, which may be the list itself. Answers how many are left. */
+function mergeSorted(list: usize, count: u32, to: usize): i32 {
+  let length: u32 = 0;
+  for (let i: u32 = 0; i < count; i++) length = appendMerged(to, length, rangeAt(list, i));
+  return i32(length);
+}
+
+/** Appends a range that begins at or behind the last one, or lengthens that. Answers the new length. */
+function appendMerged(to: usize, length: u32, range: usize): u32 {
+  const firstHigh = rangeFirstHigh(range);
+  const firstLow = rangeFirstLow(range);
+  const lastHigh = rangeLastHigh(range);
+  const lastLow = rangeLastLow(range);
+  if (length === 0 || beginsBeyond(rangeAt(to, length - 1), firstHigh, firstLow)) {
+    setRange(rangeAt(to, length), firstHigh, firstLow, lastHigh, lastLow);
+    return length + 1;
+  }
+  const open = rangeAt(to, length - 1);
+  if (wideLess(rangeLastHigh(open), rangeLastLow(open), lastHigh, lastLow)) {
+    setRange(open, rangeFirstHigh(open), rangeFirstLow(open), lastHigh, lastLow);
+  }
+  return length;
+}
+
+/** Addresses in a or in b. Answers the count of the result, or RANGES_INVALID. O(a + b). */
+export function uniteRanges(aCount: u32, bCount: u32): i32 {
+  const a = workspaceFor((<u64>aCount + <u64>bCount) * 2);
+  const b = rangeAt(a, aCount);
+  if (!isNormalized(a, aCount) || !isNormalized(b, bCount)) return STATUS_RANGES_INVALID;
+  const result = rangeAt(b, bCount);
+  let length: u32 = 0;
+  let i: u32 = 0;
+  let j: u32 = 0;
+  while (i < aCount || j < bCount) {
+    const takeB = i === aCount || (j < bCount && beginsBefore(rangeAt(b, j), rangeAt(a, i)));
+    length = appendMerged(result, length, takeB ? rangeAt(b, j) : rangeAt(a, i));
+    if (takeB) j++;
+    else i++;
+  }
+  return i32(length);
+}
+
+/** Addresses in a and in b. Answers the count of the result, or RANGES_INVALID. O(a + b). */
+export function intersectRanges(aCount: u32, bCount: u32): i32 {
+  const a = workspaceFor((<u64>aCount + <u64>bCount) * 2);
+  const b = rangeAt(a, aCount);
+  if (!isNormalized(a, aCount) || !isNormalized(b, bCount)) return STATUS_RANGES_INVALID;
+  const result = rangeAt(b, bCount);
+  let length: u32 = 0;
+  let i: u32 = 0;
+  let j: u32 = 0;
+  while (i < aCount && j < bCount) {
+    const left = rangeAt(a, i);
+    const right = rangeAt(b, j);
+    // The common part runs from the later first to the earlier last.
+    const later = beginsBefore(left, right) ? right : left;
+    const leftEnds = wideLess(
+      rangeLastHigh(left),
+      rangeLastLow(left),
+      rangeLastHigh(right),
+      rangeLastLow(right),
+    );
+    const earlier = leftEnds ? left : right;
+    const firstHigh = rangeFirstHigh(later);
+    const firstLow = rangeFirstLow(later);
+    const lastHigh = rangeLastHigh(earlier);
+    const lastLow = rangeLastLow(earlier);
+    if (wideLessOrEqual(firstHigh, firstLow, lastHigh, lastLow)) {
+      setRange(rangeAt(result, length++), firstHigh, firstLow, lastHigh, lastLow);
+    }
+    if (leftEnds) i++;
+    else j++;
+  }
+  return i32(length);
+}
+
+/**
+ * Addresses in a and not in b. Answers the count of the result, or RANGES_INVALID. O(a + b).
+ *
+ *     a      ├──────────────────────────┤
+ *     b   ├──┤      ├───┤        ├──┤
+ *     a−b     ├────┤     ├──────┤    ├──┤
+ */
+export function subtractRanges(aCount: u32, bCount: u32): i32 {
+  const a = workspaceFor((<u64>aCount + <u64>bCount) * 2);
+  const b = rangeAt(a, aCount);
+  if (!isNormalized(a, aCount) || !isNormalized(b, bCount)) return STATUS_RANGES_INVALID;
+  const result = rangeAt(b, bCount);
+  let length: u32 = 0;
+  let j: u32 = 0;
+  for (let i: u32 = 0; i < aCount; i++) {
+    const range = rangeAt(a, i);
+    const lastHigh = rangeLastHigh(range);
+    const lastLow = rangeLastLow(range);
+    // What of the range is not yet decided begins here; `open` ends when nothing is left.
+    let high = rangeFirstHigh(range);
+    let low = rangeFirstLow(range);
+    let open = true;
+    while (open && j < bCount) {
+      const cut = rangeAt(b, j);
+      const cutLastHigh = rangeLastHigh(cut);
+      const cutLastLow = rangeLastLow(cut);
+      if (wideLess(cutLastHigh, cutLastLow, high, low)) {
+        j++;
+        continue;
+      }
+      const cutHigh = rangeFirstHigh(cut);
+      const cutLow = rangeFirstLow(cut);
+      if (wideLess(lastHigh, lastLow, cutHigh, cutLow)) break;
+      if (wideLess(high, low, cutHigh, cutLow)) {
+        // The cut begins behind an undecided address, so the one before it exists.
+        setRange(rangeAt(result, length++), high, low, cutHigh - u64(cutLow === 0), cutLow - 1);
+      }
+      open = wideLess(cutLastHigh, cutLastLow, lastHigh, lastLow);
+      low = cutLastLow + 1;
+      high = cutLastHigh + u64(low === 0);
+    }
+    if (open) setRange(rangeAt(result, length++), high, low, lastHigh, lastLow);
+  }
+  return i32(length);
+}
