@@ -3,9 +3,9 @@
  * form keeps them as YAML under the key `conf.yml`, the older one as keys of their own.
  */
 import { parseDocument } from 'yaml';
-import { OrbweaverError } from '../catalogue/errors.ts';
-import { fieldInvalid, invalidObject } from './field-error.ts';
+import { invalid } from '../selector/field-error.ts';
 import type { KubeObject } from './kube-object.ts';
+import { fieldFault, inObject } from './spec-fields.ts';
 
 export const SPIDERPOOL_CONF_NAME = 'spiderpool-conf';
 const CONF_KEY = 'conf.yml';
@@ -59,16 +59,11 @@ export function isSpiderpoolConf(object: KubeObject): boolean {
  */
 export function readSpiderpoolConf(configMap: KubeObject | undefined): SpiderpoolConf {
   if (configMap === undefined) return SPIDERPOOL_CONF_DEFAULTS;
-  try {
-    return readData(configMap.data);
-  } catch (error) {
-    if (!(error instanceof OrbweaverError)) throw error;
-    throw invalidObject(configMap, [error.message]);
-  }
+  return inObject(configMap, () => readData(configMap.data));
 }
 
-function invalid(path: string, value: unknown, detail: string): OrbweaverError {
-  return new OrbweaverError('OBJECT_INVALID', fieldInvalid(path, value, detail));
+function unusable(path: string, value: unknown, detail: string): Error {
+  return fieldFault(invalid(path, value, detail));
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -77,7 +72,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function readData(data: unknown): SpiderpoolConf {
   if (data === undefined || data === null) return SPIDERPOOL_CONF_DEFAULTS;
-  if (!isRecord(data)) throw invalid('data', data, 'must be a map of texts');
+  if (!isRecord(data)) throw unusable('data', data, 'must be a map of texts');
   const inner = readInner(data[CONF_KEY]);
   const lookUp = (key: string): { value: unknown; path: string } =>
     Object.hasOwn(inner, key)
@@ -99,18 +94,22 @@ function readInner(value: unknown): Record<string, unknown> {
   const path = `data[${CONF_KEY}]`;
   const settings = typeof value === 'string' ? readYaml(value, path) : value;
   if (settings === undefined || settings === null) return {};
-  if (!isRecord(settings)) throw invalid(path, value, 'must be a YAML map of settings');
+  if (!isRecord(settings)) throw unusable(path, value, 'must be a YAML map of settings');
   return settings;
 }
 
+/** As kubectl reads manifests, so that `yes` is a boolean here too. */
+const YAML = { version: '1.1', logLevel: 'error', prettyErrors: false } as const;
+const ALIASES_MAX = 100;
+
 function readYaml(text: string, path: string): unknown {
-  const document = parseDocument(text, { prettyErrors: false });
-  const fault = document.errors[0];
-  if (fault !== undefined) throw invalid(path, text, `is not YAML: ${fault.message}`);
   try {
-    return document.toJS({ maxAliasCount: 100 });
+    const document = parseDocument(text, YAML);
+    const fault = document.errors[0];
+    if (fault !== undefined) throw fault;
+    return document.toJS({ maxAliasCount: ALIASES_MAX });
   } catch (error) {
-    throw invalid(path, text, `is not usable YAML: ${(error as Error).message}`);
+    throw unusable(path, text, `is not usable YAML: ${(error as Error).message}`);
   }
 }
 
@@ -118,15 +117,15 @@ function readSwitch(value: unknown, path: string): boolean | undefined {
   if (value === undefined || value === null) return undefined;
   if (value === true || value === 'true') return true;
   if (value === false || value === 'false') return false;
-  throw invalid(path, value, 'must be true or false');
+  throw unusable(path, value, 'must be true or false');
 }
 
 function readList(value: unknown, path: string): readonly string[] {
   const list = typeof value === 'string' ? readYaml(value, path) : value;
   if (list === undefined || list === null) return [];
-  if (!Array.isArray(list)) throw invalid(path, value, 'must be a list of pool names');
+  if (!Array.isArray(list)) throw unusable(path, value, 'must be a list of pool names');
   return list.map((name, index) => {
     if (typeof name === 'string' && name !== '') return name;
-    throw invalid(`${path}[${index}]`, name, 'must be the name of a pool');
+    throw unusable(`${path}[${index}]`, name, 'must be the name of a pool');
   });
 }
