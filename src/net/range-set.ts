@@ -2,16 +2,16 @@
  * Immutable sets of addresses, kept as sorted ranges that neither overlap nor touch.
  */
 import type { Address } from './address.ts';
-import { algebra } from './algebra.ts';
 import { formatRange, type Range } from './range.ts';
+import { withAlgebra } from './shared-algebra.ts';
 
 /** 32-bit words of one range: four of the first address, four of the last. */
 const RANGE_WORDS = 8;
 
 /**
  * A set of addresses. `words` holds eight words a range, first and last address (both inclusive) in network
- * order, sorted, merged: two ranges always have an address between them that is in neither. Nobody may
- * write to `words`.
+ * order, sorted, merged: two ranges always have an address between them that is in neither. IPv4 and IPv6 are
+ * one line here, so a set of both families may hold a range across their border. Nobody may write to `words`.
  */
 export class RangeSet {
   /** The set without addresses. */
@@ -23,7 +23,10 @@ export class RangeSet {
     this.words = words;
   }
 
-  /** The addresses of all given ranges, which may overlap and stand in any order. */
+  /**
+   * The addresses of all given ranges, which may overlap and stand in any order. Throws INTERNAL for a
+   * reversed range.
+   */
   static of(ranges: Iterable<Range>): RangeSet {
     const list = [...ranges];
     if (list.length === 0) return RangeSet.empty;
@@ -32,12 +35,15 @@ export class RangeSet {
       words.set(range.first, index * RANGE_WORDS);
       words.set(range.last, index * RANGE_WORDS + 4);
     }
-    return list.length === 1 ? new RangeSet(words) : RangeSet.fromWords(words);
+    return RangeSet.fromWords(words);
   }
 
-  /** The set of ranges in `words` (eight words each, in any order, may overlap). `words` is not kept. */
+  /**
+   * The set of ranges in `words` (eight words each, in any order, may overlap). `words` is not kept. Throws
+   * INTERNAL for a reversed range.
+   */
   static fromWords(words: Uint32Array): RangeSet {
-    return RangeSet.#wrap(algebra((engine) => engine.normalize(words)));
+    return RangeSet.#wrap(withAlgebra((algebra) => algebra.normalize(words)));
   }
 
   static #wrap(words: Uint32Array): RangeSet {
@@ -115,19 +121,19 @@ export class RangeSet {
   union(other: RangeSet): RangeSet {
     if (this.isEmpty) return other;
     if (other.isEmpty) return this;
-    return RangeSet.#wrap(algebra((engine) => engine.union(this.words, other.words)));
+    return RangeSet.#wrap(withAlgebra((algebra) => algebra.union(this.words, other.words)));
   }
 
   /** The addresses that are in both sets. */
   intersect(other: RangeSet): RangeSet {
     if (this.isEmpty || other.isEmpty) return RangeSet.empty;
-    return RangeSet.#wrap(algebra((engine) => engine.intersect(this.words, other.words)));
+    return RangeSet.#wrap(withAlgebra((algebra) => algebra.intersect(this.words, other.words)));
   }
 
   /** The addresses of this set that are not in `other`. */
   subtract(other: RangeSet): RangeSet {
     if (this.isEmpty || other.isEmpty) return this;
-    return RangeSet.#wrap(algebra((engine) => engine.subtract(this.words, other.words)));
+    return RangeSet.#wrap(withAlgebra((algebra) => algebra.subtract(this.words, other.words)));
   }
 
   /** Whether an address is in both sets: O(m log n), where m is the count of the set with fewer ranges. */
