@@ -2,7 +2,7 @@
  * Routes to a running HTTP server: schemas, limits, Content-Length on every reply, and refusals in the
  * route's own form. The only file that knows fastify.
  */
-import type { Server } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
 import { OrbweaverError } from '../catalogue/errors.ts';
@@ -15,7 +15,7 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 export interface HttpServer {
   /** Not listening yet. */
   readonly server: Server;
-  /** Stops accepting, answers what is in flight, then resolves. */
+  /** Stops accepting at once and resolves when what is in flight is answered. */
   close(): Promise<void>;
 }
 
@@ -41,26 +41,73 @@ export async function buildServer(
     },
     clientErrorHandler: (error, socket) => refuseBytes(error, socket, unknown),
   });
+  const state = new ServerState(app.server);
   readEveryBodyAsJson(app);
-  const state = { closing: false };
   for (const route of routes) {
     addRoute(app, route, state);
   }
   app.setNotFoundHandler((request, reply) => {
     const error = new OrbweaverError('PATH_UNKNOWN', `no ${request.method} ${request.url} here`);
-    return send(reply, { ...unknown(error), status: 404 }, state.closing);
+    return send(reply, { ...unknown(error), status: 404 }, state);
   });
   app.setErrorHandler((error: FastifyError, _request, reply) =>
-    send(reply, unknown(readFault(error)), state.closing),
+    send(reply, unknown(readFault(error)), state),
   );
   await app.ready();
   return {
     server: app.server,
     close: async () => {
-      state.closing = true;
+      await state.close();
       await app.close();
     },
   };
+}
+
+/**
+ * Counts the requests in flight, because a stop waits for those and for nothing else: not for a connection
+ * that is kept alive, nor for one that never said a word.
+ */
+class ServerState {
+  readonly #server: Server;
+  #inFlight = 0;
+  #closing = false;
+
+  constructor(server: Server) {
+    this.#server = server;
+  }
+
+  get closing(): boolean {
+    return this.#closing;
+  }
+
+  /** A request has begun; it ends with its response, whether that was delivered or not. */
+  began(response: ServerResponse): void {
+    this.#inFlight += 1;
+    response.once('close', () => {
+      this.#inFlight -= 1;
+      this.#closeWhenQuiet();
+    });
+  }
+
+  /** Resolves when the last connection has ended, by force after the longest time that a call may take. */
+  close(): Promise<void> {
+    this.#closing = true;
+    return new Promise((resolve) => {
+      const force = setTimeout(() => this.#server.closeAllConnections(), LIMITS.callDeadlineMs);
+      // An error says that it was not listening, which is as well.
+      this.#server.close(() => {
+        clearTimeout(force);
+        resolve();
+      });
+      this.#closeWhenQuiet();
+    });
+  }
+
+  #closeWhenQuiet(): void {
+    if (this.#closing && this.#inFlight === 0) {
+      this.#server.closeAllConnections();
+    }
+  }
 }
 
 /** Whatever the content type says, a body is JSON; so `curl -d` works as it stands. */
@@ -76,15 +123,15 @@ function readEveryBodyAsJson(app: FastifyInstance): void {
   });
 }
 
-function addRoute(app: FastifyInstance, route: Route, state: { readonly closing: boolean }): void {
+function addRoute(app: FastifyInstance, route: Route, state: ServerState): void {
   app.route<{ Querystring: Record<string, string | string[]> }>({
     method: route.method,
     url: route.path,
     bodyLimit: route.bodyBytesMax ?? LIMITS.bodyBytesMax,
     ...(route.bodySchema === undefined ? {} : { schema: { body: route.bodySchema } }),
-    errorHandler: (error, _request, reply) =>
-      send(reply, route.refuse(readFault(error)), state.closing),
+    errorHandler: (error, _request, reply) => send(reply, route.refuse(readFault(error)), state),
     handler: async (request, reply) => {
+      state.began(reply.raw);
       if (route.noticeHangUp === true) {
         await afterNextPoll();
       }
@@ -94,13 +141,13 @@ function addRoute(app: FastifyInstance, route: Route, state: { readonly closing:
         query: lastOfEach(request.query),
         gone: () => socket.destroyed || socket.readableEnded,
       });
-      return send(reply, answer, state.closing);
+      return send(reply, answer, state);
     },
   });
 }
 
-function send(reply: FastifyReply, answer: Reply, closing: boolean): FastifyReply {
-  if (closing) {
+function send(reply: FastifyReply, answer: Reply, state: ServerState): FastifyReply {
+  if (state.closing) {
     // Without it an idle keep-alive connection would hold up the stop.
     reply.header('connection', 'close');
   }
