@@ -12,7 +12,7 @@ import { exhaustedError, type PoolCounts } from '../choose/messages.ts';
 import type { Pool } from '../dialect/pool.ts';
 import { Engine, EngineLost } from '../engine/engine.ts';
 import { type Address, type Family, formatAddress } from '../net/address.ts';
-import type { RangeSet } from '../net/range-set.ts';
+import { RangeSet } from '../net/range-set.ts';
 import type { Clock, Cluster, CommitOutcome, Ledger, Line } from './ports.ts';
 
 /** A slot chosen for one interface and family, marked used in the engine and not yet in the ledger. */
@@ -145,6 +145,11 @@ export class Allocator {
       const entry = this.#entries.get(keyOf(pool));
       return entry === undefined ? undefined : this.#countsOf(entry);
     });
+  }
+
+  /** The reserved addresses that no automatic claim of this pool may take. */
+  reservedOf(pool: Pool): RangeSet {
+    return this.withCatalog(() => this.#entries.get(keyOf(pool))?.reserved ?? RangeSet.empty);
   }
 
   /** The address a claim would get from this pool now, if the pool is not full or all at rest. */

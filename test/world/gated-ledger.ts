@@ -1,0 +1,72 @@
+/**
+ * A ledger whose commits wait until the world lets them through, in an order and with faults that the seed
+ * decides. Reads go straight to the ledger behind it.
+ */
+import { OrbweaverError } from '../../src/catalogue/errors.ts';
+import type { CommitOutcome, Ledger, SlotWrite } from '../../src/ipam/ports.ts';
+
+interface Waiting {
+  readonly writes: readonly SlotWrite[];
+  readonly settle: (outcome: Promise<CommitOutcome>) => void;
+}
+
+export class GatedLedger implements Ledger {
+  readonly #behind: Ledger;
+  readonly #waiting: Waiting[] = [];
+  /** Sees every commit before it waits. */
+  onCommit: (writes: readonly SlotWrite[]) => void = () => {};
+
+  constructor(behind: Ledger) {
+    this.#behind = behind;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  commit(writes: readonly SlotWrite[]): Promise<CommitOutcome> {
+    this.onCommit(writes);
+    return new Promise((resolve) => {
+      this.#waiting.push({ writes, settle: resolve });
+    });
+  }
+
+  /** Lets the commit at `index` through, or fails it with nothing kept. */
+  async pass(index: number, fault: 'none' | 'store failure'): Promise<void> {
+    const [commit] = this.#waiting.splice(index, 1);
+    if (commit === undefined) {
+      return;
+    }
+    if (fault === 'store failure') {
+      commit.settle(Promise.reject(new OrbweaverError('STORE_FAILURE', 'injected: disk full')));
+    } else {
+      commit.settle(this.#behind.commit(commit.writes));
+    }
+    await turn();
+  }
+
+  /** The agent dies: what waits lands or not, as `lands` says, and nobody hears of it. */
+  async abandon(lands: () => boolean): Promise<void> {
+    for (const commit of this.#waiting.splice(0)) {
+      if (lands()) {
+        await this.#behind.commit(commit.writes);
+      }
+    }
+  }
+
+  line: Ledger['line'] = (address) => this.#behind.line(address);
+  claimsOfContainer: Ledger['claimsOfContainer'] = (network, id) =>
+    this.#behind.claimsOfContainer(network, id);
+  claimsOfPod: Ledger['claimsOfPod'] = (namespace, pod) => this.#behind.claimsOfPod(namespace, pod);
+  claimsOfNetwork: Ledger['claimsOfNetwork'] = (network, node) =>
+    this.#behind.claimsOfNetwork(network, node);
+  claimsOfPool: Ledger['claimsOfPool'] = (pool, limit) => this.#behind.claimsOfPool(pool, limit);
+  claims: Ledger['claims'] = () => this.#behind.claims();
+  blocks: Ledger['blocks'] = () => this.#behind.blocks();
+  resting: Ledger['resting'] = () => this.#behind.resting();
+}
+
+/** One turn of the event loop: everything that can run without the gate has run. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
