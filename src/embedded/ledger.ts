@@ -1,0 +1,373 @@
+/**
+ * The ledger of one machine: every line is a row, every call of `commit` a unit of a group commit.
+ *
+ * A write lands by its own comparison with what was read: an INSERT only where the slot has no row, an
+ * UPDATE only where the row still has the nonce that was read (rule 2). So it would also be right with two
+ * writers; the lock on the state folder is there because two engines would waste each other's choices.
+ */
+import type {
+  Attachment,
+  BlockState,
+  Claim,
+  Clock,
+  CommitOutcome,
+  Ledger,
+  Line,
+  Resting,
+  SlotWrite,
+} from '../ipam/ports.ts';
+import { type Address, blockOf, compareAddresses, equalAddresses, slotOf } from '../net/address.ts';
+import { blockCidrText } from '../net/cidr.ts';
+import type { Row, SqlValue } from '../sqlite/connection.ts';
+import type { Database } from '../sqlite/database.ts';
+import type { GroupCommit } from '../sqlite/group-commit.ts';
+import { addressOfBytes, bytesOfAddress } from './address-bytes.ts';
+import { Names } from './names.ts';
+
+/**
+ * A line whose rest ended stays this long, in milliseconds, so that people can still ask who had an address.
+ * It is much longer than a call may take: a line that a call has read does not vanish under it.
+ */
+const TIDY_AFTER_MS = 10 * 60_000;
+/** Ended lines removed in one transaction: so many per written row, so that tidying keeps up with releases. */
+const TIDY_PER_WRITE = 2;
+/** Rows fetched at once by the readers that walk over all lines. */
+const PAGE_ROWS = 1_000;
+
+const COLUMNS = `blocks.first, slot, pool_id, namespace_id, pod, uid, node_id, network_id, container_id,
+  interface, ahead, ordinal, since, resting_until, nonce`;
+const FROM = 'FROM slots JOIN blocks ON blocks.id = slots.block_id';
+/** Blocks first, in address order, so that results need no sorting and a LIMIT is cheap. */
+const FROM_IN_ORDER = 'FROM blocks CROSS JOIN slots ON slots.block_id = blocks.id';
+const IN_ORDER = 'ORDER BY blocks.first, slot';
+const CLAIMED = 'resting_until IS NULL';
+
+const SQL = {
+  line: `SELECT ${COLUMNS} ${FROM} WHERE blocks.first = ? AND slot = ?`,
+  ofContainer: `SELECT ${COLUMNS} ${FROM}
+    WHERE container_id = ? AND network_id = ? AND ${CLAIMED} ORDER BY ordinal, blocks.first, slot`,
+  ofPod: `SELECT ${COLUMNS} ${FROM}
+    WHERE pod = ? AND namespace_id = ? AND ${CLAIMED} AND pod <> '' ORDER BY ordinal, blocks.first, slot`,
+  ofNoPod: `SELECT ${COLUMNS} ${FROM}
+    WHERE pod = '' AND namespace_id = ? AND ${CLAIMED} ORDER BY ordinal, blocks.first, slot`,
+  ofPool: `SELECT ${COLUMNS} ${FROM_IN_ORDER} WHERE pool_id = ? AND ${CLAIMED} ${IN_ORDER} LIMIT ?`,
+  poolCount: `SELECT count(*) AS count FROM slots WHERE pool_id = ? AND ${CLAIMED}`,
+  poolCounts: `SELECT pool_id, count(*) AS count FROM slots INDEXED BY slots_by_pool
+    WHERE ${CLAIMED} GROUP BY pool_id`,
+  resting: `SELECT ${COLUMNS} ${FROM} WHERE resting_until IS NOT NULL ${IN_ORDER}`,
+  restingSlots: `SELECT blocks.first, slot, resting_until ${FROM}
+    WHERE resting_until IS NOT NULL ${IN_ORDER}`,
+  block: 'SELECT id FROM blocks WHERE first = ?',
+  insertBlock: 'INSERT INTO blocks (first, cidr) VALUES (?, ?) RETURNING id',
+  insert: `INSERT INTO slots (pool_id, namespace_id, pod, uid, node_id, network_id, container_id,
+      interface, ahead, ordinal, since, resting_until, nonce, block_id, slot)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+  update: `UPDATE slots SET pool_id = ?, namespace_id = ?, pod = ?, uid = ?, node_id = ?,
+      network_id = ?, container_id = ?, interface = ?, ahead = ?, ordinal = ?, since = ?,
+      resting_until = ?, nonce = ?
+    WHERE block_id = ? AND slot = ? AND nonce = ?`,
+  remove: 'DELETE FROM slots WHERE block_id = ? AND slot = ? AND nonce = ?',
+  tidy: `DELETE FROM slots WHERE (block_id, slot) IN (
+      SELECT block_id, slot FROM slots WHERE resting_until <= ? ORDER BY resting_until LIMIT ?)`,
+} as const;
+
+/** The used words of blocks, both halves apart because a JavaScript number holds no 64 bits. */
+const usedWords = (where: string) => `
+  SELECT blocks.first AS first, sum(words.low) AS low, sum(words.high) AS high FROM (
+    SELECT block_id,
+           sum(CASE WHEN slot < 32 THEN 1 << slot ELSE 0 END) AS low,
+           sum(CASE WHEN slot >= 32 THEN 1 << (slot - 32) ELSE 0 END) AS high
+    FROM slots INDEXED BY slots_by_pool WHERE ${CLAIMED} ${where} GROUP BY pool_id, block_id
+  ) AS words JOIN blocks ON blocks.id = words.block_id
+  GROUP BY blocks.first ORDER BY blocks.first`;
+
+/** Thrown inside a unit of the group commit to take its writes back; never leaves this file. */
+class Lost extends Error {
+  readonly conflicts: readonly { address: Address; now: Line | undefined }[];
+
+  constructor(conflicts: readonly { address: Address; now: Line | undefined }[]) {
+    super('another write was faster');
+    this.conflicts = conflicts;
+  }
+}
+
+export class EmbeddedLedger implements Ledger {
+  readonly #database: Database;
+  readonly #commits: GroupCommit;
+  readonly #clock: Clock;
+  readonly #names: Names;
+  readonly #statements;
+
+  constructor(parts: { database: Database; commits: GroupCommit; clock: Clock }) {
+    const { database } = parts;
+    this.#database = database;
+    this.#commits = parts.commits;
+    this.#clock = parts.clock;
+    this.#names = new Names(database);
+    this.#statements = Object.fromEntries(
+      Object.entries(SQL).map(([name, sql]) => [name, database.prepare(sql)]),
+    ) as Record<keyof typeof SQL, ReturnType<Database['prepare']>>;
+    parts.commits.onRollback(() => this.#names.forget());
+  }
+
+  async commit(writes: readonly SlotWrite[]): Promise<CommitOutcome> {
+    try {
+      await this.#commits.submit(() => this.#apply(writes), {
+        writes: writes.length,
+        undo: () => this.#undo(writes),
+      });
+      return { kind: 'durable' };
+    } catch (error) {
+      if (error instanceof Lost) {
+        return { kind: 'lost', conflicts: error.conflicts };
+      }
+      throw error;
+    }
+  }
+
+  /** Removes some of the lines whose rest ended long ago. Runs inside a transaction of the group commit. */
+  tidy(writes: number): void {
+    this.#statements.tidy.run(this.#clock.now() - TIDY_AFTER_MS, writes * TIDY_PER_WRITE);
+  }
+
+  line(address: Address): Line | undefined {
+    const row = this.#statements.line.get(bytesOfAddress(blockOf(address)), slotOf(address));
+    return row === undefined ? undefined : this.#lineOf(row);
+  }
+
+  claimsOfContainer(network: string, containerId: string): Claim[] {
+    const networkId = this.#names.find(network);
+    return networkId === undefined
+      ? []
+      : this.#claimsOf(this.#statements.ofContainer.all(containerId, networkId));
+  }
+
+  claimsOfPod(namespace: string, pod: string): Claim[] {
+    const namespaceId = this.#names.find(namespace);
+    if (namespaceId === undefined) {
+      return [];
+    }
+    return this.#claimsOf(
+      pod === ''
+        ? this.#statements.ofNoPod.all(namespaceId)
+        : this.#statements.ofPod.all(pod, namespaceId),
+    );
+  }
+
+  *claimsOfNetwork(network: string, node: string): Iterable<Claim> {
+    const networkId = this.#names.find(network);
+    const nodeId = this.#names.find(node);
+    if (networkId !== undefined && nodeId !== undefined) {
+      yield* this.#walk('AND network_id = ? AND node_id = ?', networkId, nodeId);
+    }
+  }
+
+  claimsOfPool(pool: string, limit = -1): Claim[] {
+    const poolId = this.#names.find(pool);
+    return poolId === undefined ? [] : this.#claimsOf(this.#statements.ofPool.all(poolId, limit));
+  }
+
+  claims(): Iterable<Claim> {
+    return this.#walk('');
+  }
+
+  *blocks(): Iterable<BlockState> {
+    const used = this.#database.stream(usedWords(''))[Symbol.iterator]();
+    const resting = this.#statements.restingSlots.all();
+    let next = used.next();
+    let at = 0;
+    // Both are in address order: the block that comes next is the lower one of the two.
+    while (!next.done || at < resting.length) {
+      const usedFirst = next.done ? undefined : addressOfBytes(next.value.first as Uint8Array);
+      const restingFirst =
+        at < resting.length ? addressOfBytes(resting[at]!.first as Uint8Array) : undefined;
+      const first = lower(usedFirst, restingFirst);
+      const slots: { slot: number; until: number }[] = [];
+      while (at < resting.length && sameBlock(resting[at]!, first)) {
+        const row = resting[at]!;
+        slots.push({ slot: row.slot as number, until: row.resting_until as number });
+        at += 1;
+      }
+      let words = { usedLow: 0, usedHigh: 0 };
+      if (usedFirst !== undefined && equalAddresses(usedFirst, first)) {
+        words = { usedLow: next.value.low as number, usedHigh: next.value.high as number };
+        next = used.next();
+      }
+      yield { first, ...words, resting: slots };
+    }
+  }
+
+  *resting(): Iterable<Resting> {
+    for (const row of this.#statements.resting.all()) {
+      yield this.#lineOf(row) as Resting;
+    }
+  }
+
+  /** How many addresses are held from a pool; resting ones do not count. */
+  claimedCount(pool: string): number {
+    const poolId = this.#names.find(pool);
+    return poolId === undefined ? 0 : (this.#statements.poolCount.get(poolId)!.count as number);
+  }
+
+  /** The same for every pool that has claims, by name. */
+  claimedCounts(): Map<string, number> {
+    const rows = this.#statements.poolCounts.all();
+    return new Map(
+      rows.map((row) => [this.#names.text(row.pool_id as number), row.count as number]),
+    );
+  }
+
+  /** The used words of a pool's blocks, in address order; a block without claims of the pool is left out. */
+  *blocksOfPool(pool: string): Iterable<Omit<BlockState, 'resting'>> {
+    const poolId = this.#names.find(pool);
+    if (poolId === undefined) {
+      return;
+    }
+    for (const row of this.#database.stream(usedWords('AND pool_id = ?'), poolId)) {
+      yield {
+        first: addressOfBytes(row.first as Uint8Array),
+        usedLow: row.low as number,
+        usedHigh: row.high as number,
+      };
+    }
+  }
+
+  #apply(writes: readonly SlotWrite[]): void {
+    const conflicts: { address: Address; now: Line | undefined }[] = [];
+    for (const write of writes) {
+      if (this.#write(write)) {
+        continue;
+      }
+      const now = this.line(write.now.address);
+      // One's own nonce: the write landed before, in a transaction whose outcome was unknown (rule 2).
+      if (now?.nonce !== write.now.nonce) {
+        conflicts.push({ address: write.now.address, now });
+      }
+    }
+    if (conflicts.length > 0) {
+      // The names this unit may have added go with it.
+      this.#names.forget();
+      throw new Lost(conflicts);
+    }
+  }
+
+  #write({ was, now }: SlotWrite): boolean {
+    const { address } = now;
+    const row = this.#rowOf(now);
+    row.push(this.#blockId(blockOf(address)), slotOf(address));
+    if (was === undefined) {
+      return this.#statements.insert.run(...row) === 1;
+    }
+    row.push(was.nonce);
+    return this.#statements.update.run(...row) === 1;
+  }
+
+  #undo(writes: readonly SlotWrite[]): void {
+    for (const { was, now } of writes.toReversed()) {
+      if (was === undefined) {
+        const block = this.#blockId(blockOf(now.address));
+        this.#statements.remove.run(block, slotOf(now.address), now.nonce);
+      } else {
+        this.#write({ was: now, now: was });
+      }
+    }
+  }
+
+  #blockId(first: Address): number {
+    const bytes = bytesOfAddress(first);
+    const row =
+      this.#statements.block.get(bytes) ??
+      this.#statements.insertBlock.get(bytes, blockCidrText(first));
+    return row!.id as number;
+  }
+
+  /** The columns of a line in the order of SQL.insert and SQL.update, without its place. */
+  #rowOf(line: Line): SqlValue[] {
+    const { owner } = line;
+    const names = this.#names;
+    const head = [names.intern(line.pool), names.intern(owner.namespace), owner.pod, owner.uid];
+    if (line.state === 'resting') {
+      const none = [null, null, null, null, null, null];
+      return [...head, ...none, line.releasedAt, line.until, line.nonce];
+    }
+    const { attachment } = line;
+    return [
+      ...head,
+      names.intern(line.node),
+      names.intern(attachment.network),
+      attachment.containerId,
+      attachment.interfaceName,
+      line.ahead ? 1 : 0,
+      line.order,
+      line.claimedAt,
+      null,
+      line.nonce,
+    ];
+  }
+
+  #lineOf(row: Row): Line {
+    const names = this.#names;
+    const common = {
+      address: addressOfBytes(row.first as Uint8Array, row.slot as number),
+      pool: names.text(row.pool_id as number),
+      owner: {
+        namespace: names.text(row.namespace_id as number),
+        pod: row.pod as string,
+        uid: row.uid as string,
+      },
+      nonce: row.nonce as string,
+    };
+    if (row.resting_until !== null) {
+      const times = { releasedAt: row.since as number, until: row.resting_until as number };
+      return { state: 'resting', ...common, ...times };
+    }
+    const attachment: Attachment = {
+      network: names.text(row.network_id as number),
+      containerId: row.container_id as string,
+      interfaceName: row.interface as string,
+    };
+    return {
+      state: 'claimed',
+      ...common,
+      node: names.text(row.node_id as number),
+      attachment,
+      ahead: row.ahead === 1,
+      order: row.ordinal as number,
+      claimedAt: row.since as number,
+    };
+  }
+
+  #claimsOf(rows: readonly Row[]): Claim[] {
+    return rows.map((row) => this.#lineOf(row) as Claim);
+  }
+
+  /** Claims in address order, read page by page, so that writes in between do no harm. */
+  *#walk(condition: string, ...values: SqlValue[]): Generator<Claim> {
+    const page = this.#database.prepare(`SELECT ${COLUMNS} ${FROM_IN_ORDER}
+      WHERE blocks.first >= ? AND (blocks.first > ? OR slot > ?) AND ${CLAIMED} ${condition}
+      ${IN_ORDER} LIMIT ${PAGE_ROWS}`);
+    let first = new Uint8Array(0);
+    let slot = -1;
+    while (true) {
+      const rows = page.all(first, first, slot, ...values);
+      yield* this.#claimsOf(rows);
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < PAGE_ROWS) {
+        return;
+      }
+      first = last.first as typeof first;
+      slot = last.slot as number;
+    }
+  }
+}
+
+function sameBlock(row: Row, first: Address): boolean {
+  return equalAddresses(addressOfBytes(row.first as Uint8Array), first);
+}
+
+function lower(a: Address | undefined, b: Address | undefined): Address {
+  if (a === undefined || b === undefined) {
+    return (a ?? b)!;
+  }
+  return compareAddresses(a, b) <= 0 ? a : b;
+}

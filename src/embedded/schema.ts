@@ -1,0 +1,85 @@
+/**
+ * The tables of the state file. An operator may read them with the sqlite3 shell while the agent runs; the
+ * view `lines` puts the names back (docs/backup.md).
+ *
+ * A migration that was released is never edited: later versions append the next one.
+ */
+import type { Schema } from '../sqlite/database.ts';
+
+/**
+ * Version 1.
+ *
+ * - `blocks`: 64 aligned addresses each; `first` is the first address as 16 bytes in network order (IPv4 in
+ *   its mapped form), so that the index is in address order.
+ * - `slots`: one row per address that is claimed (`resting_until` is null) or at rest. The primary key is
+ *   what keeps an address from having two holders (I1). Names that repeat are kept once, in `names`: a row
+ *   stays near 200 bytes.
+ * - `slots_by_pool` also carries block and slot, the rest of the primary key, so the used words of all
+ *   blocks are read from it alone when the agent starts.
+ * - `objects`: the applied Kubernetes objects. `namespace` is empty for cluster-scoped kinds.
+ */
+const VERSION_1 = `
+CREATE TABLE names (
+  id   INTEGER PRIMARY KEY,
+  text TEXT NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE blocks (
+  id    INTEGER PRIMARY KEY,
+  first BLOB NOT NULL UNIQUE CHECK (length(first) = 16),
+  cidr  TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE slots (
+  block_id      INTEGER NOT NULL,
+  slot          INTEGER NOT NULL CHECK (slot BETWEEN 0 AND 63),
+  pool_id       INTEGER NOT NULL,
+  namespace_id  INTEGER NOT NULL,
+  pod           TEXT NOT NULL,
+  uid           TEXT NOT NULL,
+  node_id       INTEGER,
+  network_id    INTEGER,
+  container_id  TEXT,
+  interface     TEXT,
+  ahead         INTEGER,
+  ordinal       INTEGER,
+  since         INTEGER NOT NULL,
+  resting_until INTEGER,
+  nonce         TEXT NOT NULL,
+  PRIMARY KEY (block_id, slot)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX slots_by_container ON slots (container_id) WHERE resting_until IS NULL;
+CREATE INDEX slots_by_pod ON slots (pod, namespace_id) WHERE resting_until IS NULL AND pod <> '';
+CREATE INDEX slots_by_pool ON slots (pool_id) WHERE resting_until IS NULL;
+CREATE INDEX slots_resting ON slots (resting_until) WHERE resting_until IS NOT NULL;
+
+CREATE VIEW lines AS
+SELECT blocks.cidr AS block, slots.slot,
+       CASE WHEN resting_until IS NULL THEN 'claimed' ELSE 'resting' END AS state,
+       pool.text AS pool, namespace.text AS namespace, pod, uid, node.text AS node,
+       network.text AS network, container_id, interface,
+       datetime(since / 1000, 'unixepoch') AS since,
+       datetime(resting_until / 1000, 'unixepoch') AS resting_until
+FROM slots
+JOIN blocks ON blocks.id = slots.block_id
+JOIN names AS pool ON pool.id = slots.pool_id
+JOIN names AS namespace ON namespace.id = slots.namespace_id
+LEFT JOIN names AS node ON node.id = slots.node_id
+LEFT JOIN names AS network ON network.id = slots.network_id;
+
+CREATE TABLE objects (
+  kind             TEXT NOT NULL,
+  namespace        TEXT NOT NULL,
+  name             TEXT NOT NULL,
+  uid              TEXT NOT NULL,
+  resource_version INTEGER NOT NULL,
+  body             TEXT NOT NULL,
+  PRIMARY KEY (kind, namespace, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX objects_by_version ON objects (resource_version);
+`;
+
+/** The schema of `state.db`; the application id spells "Orbw". */
+export const SCHEMA: Schema = { applicationId: 0x4f726277, migrations: [VERSION_1] };

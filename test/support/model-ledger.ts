@@ -1,0 +1,108 @@
+/**
+ * The ledger as plainly as it can be said: a map in memory, walked from end to end for every question. The
+ * suite of ledger behaviour runs on it too, so it may stand in for a real ledger in tests.
+ */
+import type {
+  BlockState,
+  Claim,
+  CommitOutcome,
+  Ledger,
+  Line,
+  Resting,
+  SlotWrite,
+} from '../../src/ipam/ports.ts';
+import {
+  type Address,
+  blockOf,
+  compareAddresses,
+  formatAddress,
+  slotOf,
+} from '../../src/net/address.ts';
+
+const byAddress = (a: Line, b: Line) => compareAddresses(a.address, b.address);
+const byOrder = (a: Claim, b: Claim) => a.order - b.order || byAddress(a, b);
+
+export class ModelLedger implements Ledger {
+  readonly #lines = new Map<string, Line>();
+
+  async commit(writes: readonly SlotWrite[]): Promise<CommitOutcome> {
+    const before = new Map(this.#lines);
+    const conflicts: { address: Address; now: Line | undefined }[] = [];
+    for (const { was, now } of writes) {
+      const found = this.line(now.address);
+      if (found?.nonce === was?.nonce) {
+        this.#lines.set(formatAddress(now.address), now);
+      } else {
+        conflicts.push({ address: now.address, now: found });
+      }
+    }
+    if (conflicts.length === 0) {
+      return { kind: 'durable' };
+    }
+    this.#lines.clear();
+    for (const [key, line] of before) {
+      this.#lines.set(key, line);
+    }
+    return { kind: 'lost', conflicts };
+  }
+
+  line(address: Address): Line | undefined {
+    return this.#lines.get(formatAddress(address));
+  }
+
+  claimsOfContainer(network: string, containerId: string): Claim[] {
+    return [...this.claims()]
+      .filter(({ attachment }) => attachment.network === network)
+      .filter(({ attachment }) => attachment.containerId === containerId)
+      .sort(byOrder);
+  }
+
+  claimsOfPod(namespace: string, pod: string): Claim[] {
+    return [...this.claims()]
+      .filter(({ owner }) => owner.namespace === namespace && owner.pod === pod)
+      .sort(byOrder);
+  }
+
+  claimsOfNetwork(network: string, node: string): Claim[] {
+    return [...this.claims()].filter(
+      (claim) => claim.attachment.network === network && claim.node === node,
+    );
+  }
+
+  claimsOfPool(pool: string, limit = Number.POSITIVE_INFINITY): Claim[] {
+    return [...this.claims()].filter((claim) => claim.pool === pool).slice(0, limit);
+  }
+
+  claims(): Claim[] {
+    return this.#sorted().filter((line) => line.state === 'claimed');
+  }
+
+  resting(): Resting[] {
+    return this.#sorted().filter((line) => line.state === 'resting');
+  }
+
+  blocks(): BlockState[] {
+    const blocks = new Map<string, BlockState & { resting: { slot: number; until: number }[] }>();
+    for (const line of this.#sorted()) {
+      const first = blockOf(line.address);
+      const key = formatAddress(first);
+      const block = blocks.get(key) ?? { first, usedLow: 0, usedHigh: 0, resting: [] };
+      blocks.set(key, withLine(block, line));
+    }
+    return [...blocks.values()];
+  }
+
+  #sorted(): Line[] {
+    return [...this.#lines.values()].sort(byAddress);
+  }
+}
+
+function withLine<Block extends BlockState>(block: Block, line: Line): Block {
+  const slot = slotOf(line.address);
+  if (line.state === 'resting') {
+    return { ...block, resting: [...block.resting, { slot, until: line.until }] };
+  }
+  return slot < 32
+    ? { ...block, usedLow: (block.usedLow | (1 << slot)) >>> 0 }
+    : { ...block, usedHigh: (block.usedHigh | (1 << (slot - 32))) >>> 0 };
+}
