@@ -103,9 +103,7 @@ static char request[REQUEST_HEAD_BYTES_MAX + REQUEST_NAMES_BYTES_MAX + JSON_ESCA
                     (CONFIG_BYTES_MAX + ENVIRONMENT_BYTES_MAX + CALLED_AS_BYTES_MAX)];
 static char reply[REPLY_HEAD_BYTES_MAX + REPLY_BODY_BYTES_MAX];
 
-/*
- * ------------------------------------------------------------------------------------------ text
- */
+/* -------------------------------------------------------------------------------------- text */
 
 #define SENTENCE_BYTES_MAX 1024
 
@@ -172,9 +170,7 @@ static const char *error_text(int error) {
     }
 }
 
-/*
- * ---------------------------------------------------------------------------------------- waiting
- */
+/* ----------------------------------------------------------------------------------- waiting */
 
 static int64_t now_ms(void) {
     struct timespec now;
@@ -200,9 +196,7 @@ static void sleep_ms(int64_t ms) {
     poll(&none, 0, (int)ms);
 }
 
-/*
- * ----------------------------------------------------------------------------------------- output
- */
+/* ------------------------------------------------------------------------------------ output */
 
 /* stderr is for people who watch; a full pipe there must not hold the call. */
 static void complain(const char *text) {
@@ -264,9 +258,7 @@ __attribute__((noreturn)) static void refuse_for_now(const char *message, const 
     refuse(status ? CODE_STATUS_UNAVAILABLE : CODE_TRY_AGAIN, message, details);
 }
 
-/*
- * ------------------------------------------------------------------------------------------ input
- */
+/* ------------------------------------------------------------------------------------- input */
 
 /* The value of a variable, or NULL when it is not set; set and empty is a value. */
 static const char *variable(char **environment, const char *name) {
@@ -344,7 +336,8 @@ __attribute__((noreturn)) static void refuse_config(enum config_state state) {
     switch (state) {
     case CONFIG_LATE:
         refuse(CODE_IO,
-               SAY("the network config on stdin did not end within ", decimal(STDIN_WAIT_MS), " ms"),
+               SAY("the network config on stdin did not end within ", decimal(STDIN_WAIT_MS),
+                   " ms"),
                "the caller must write the config and then close stdin");
     case CONFIG_TOO_LONG:
         refuse(CODE_DECODE,
@@ -358,7 +351,7 @@ __attribute__((noreturn)) static void refuse_config(enum config_state state) {
     }
 }
 
-/* ---------------------------------------------------------------------------------------- verbs */
+/* ------------------------------------------------------------------------------------- verbs */
 
 __attribute__((noreturn)) static void answer_version(void) {
     char object[256];
@@ -415,9 +408,7 @@ static void check_call(enum config_state state) {
     }
 }
 
-/*
- * --------------------------------------------------------------------------------------- request
- */
+/* ----------------------------------------------------------------------------------- request */
 
 static bool is_true(const char *value) {
     if (value == NULL) return false;
@@ -491,9 +482,7 @@ static const char *compose_request(size_t *length) {
     return body - head_length;
 }
 
-/*
- * ----------------------------------------------------------------------------------------- agent
- */
+/* ------------------------------------------------------------------------------------- agent */
 
 __attribute__((noreturn)) static void refuse_unreachable(int error, int64_t waited_ms) {
     refuse_for_now(SAY("the Orbweaver agent cannot be reached on ", call.socket_path, ": ",
@@ -547,9 +536,8 @@ static int connect_agent(void) {
     }
 }
 
-#define MAYBE_DONE                                                                                 \
-    "the agent may have done the work: the runtime tries again, and a repeated call gets the same " \
-    "answer"
+static const char maybe_done[] = "the agent may have done the work: the runtime tries again, and a "
+                                 "repeated call gets the same answer";
 
 /*
  * Sends the request, once. Comes back early where the agent has answered or hung up before it took
@@ -575,7 +563,7 @@ static void send_request(int fd, const char *from, size_t length) {
             return;
         } else if (errno != EINTR) {
             refuse(CODE_IO, SAY("sending to the Orbweaver agent failed: ", error_text(errno)),
-                   MAYBE_DONE);
+                   maybe_done);
         }
     }
 }
@@ -677,19 +665,19 @@ static struct answer receive_reply(int fd) {
         if (wait_for(fd, POLLIN, deadline_ms) == 0) {
             refuse_for_now(SAY("the Orbweaver agent on ", call.socket_path,
                                " did not answer within ", decimal(REPLY_WAIT_MS), " ms"),
-                           MAYBE_DONE);
+                           maybe_done);
         }
         ssize_t got = read(fd, reply + received, wanted - received);
         if (got == 0 || (got < 0 && errno == ECONNRESET)) {
             refuse_for_now(SAY("the Orbweaver agent on ", call.socket_path, " hung up ",
                                received == 0 ? "before it answered"
                                              : "in the middle of its answer"),
-                           MAYBE_DONE);
+                           maybe_done);
         }
         if (got < 0) {
             if (errno == EINTR || errno == EAGAIN) continue;
             refuse(CODE_IO, SAY("reading the agent's answer failed: ", error_text(errno)),
-                   MAYBE_DONE);
+                   maybe_done);
         }
         size_t seen = received;
         received += (size_t)got;
@@ -738,7 +726,8 @@ int main(int argc, char **argv, char **environment) {
     find_version();
     if (!has_command) {
         refuse(CODE_ENVIRONMENT,
-               "CNI_COMMAND is not set: this is a CNI IPAM plugin, which a container runtime starts",
+               "CNI_COMMAND is not set: this is a CNI IPAM plugin, which a container runtime "
+               "starts",
                COMMANDS_SPOKEN "; people use `orbweaver --help`");
     }
     /* VERSION needs nothing of stdin but the version to echo. */
