@@ -20,8 +20,11 @@ const ANY_ADDRESS = fc
     fc.bigInt(IPV4_FIRST, IPV4_FIRST + 0xffffffffn),
     // Many zero groups, as real addresses have them.
     fc
-      .array(fc.constantFrom(0n, 0n, 0n, 1n, 0xffffn, 0x80n), { minLength: 8, maxLength: 8 })
-      .map((groups) => groups.reduce((sum, group) => (sum << 16n) | group, 0n)),
+      .array(fc.constantFrom<bigint[]>(0n, 0n, 0n, 1n, 0xffffn, 0x80n), {
+        minLength: 8,
+        maxLength: 8,
+      })
+      .map((groups) => groups.reduce((sum: bigint, group: bigint) => (sum << 16n) | group, 0n)),
   )
   .map(addressOf);
 
