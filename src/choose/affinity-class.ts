@@ -7,12 +7,11 @@
  */
 import { LIMITS } from '../catalogue/limits.ts';
 import type { Affinity } from '../dialect/pool.ts';
+import { type Labels, labelOf } from '../selector/labels.ts';
 import type { Requirement } from '../selector/requirement.ts';
 import { matches, type Selector } from '../selector/selector.ts';
 import type { AffinityEngine } from './affinity-engine.ts';
 import { KeyRows } from './key-rows.ts';
-
-type Labels = Readonly<Record<string, string>>;
 
 /** What a class looks at. An object that is not known has an empty name and no labels. */
 export interface Judged {
@@ -210,11 +209,6 @@ export class AffinityClass {
       this.#engine.freeRow(view.evaluated);
     }
   }
-}
-
-/** The label's value; inherited properties of the object do not count. */
-function labelOf(labels: Labels, key: string): string | undefined {
-  return Object.hasOwn(labels, key) ? labels[key] : undefined;
 }
 
 function requirementsOf(affinity: Affinity): readonly Requirement[] {

@@ -7,9 +7,11 @@
 import { LIMITS } from '../catalogue/limits.ts';
 import type { DialectName, Pool } from '../dialect/pool.ts';
 import type { Family } from '../net/address.ts';
+import { formatCidr } from '../net/cidr.ts';
 import { AffinityClass, type Judged } from './affinity-class.ts';
 import type { AffinityEngine } from './affinity-engine.ts';
 import { parseGlob } from './glob.ts';
+import { qualifiedNetwork } from './network-attachment.ts';
 import { compareNames, specificityOf } from './specificity.ts';
 
 /** The two lists of pools that sources name pools of: both forms of Spiderpool share one. */
@@ -44,6 +46,7 @@ export class Catalog {
     'spiderpool-v1': new Map(),
     calico: new Map(),
   };
+  readonly #calicoByNetwork = new Map<string, Entry>();
   readonly #byHandle: (Entry | undefined)[] = [];
   readonly #wildcards = new Map<string, readonly Pool[]>();
   #generation = 0;
@@ -81,15 +84,19 @@ export class Catalog {
 
   /** Adds a pool, or replaces the one of its dialect and name. `handle` is its handle in the engine. */
   put(pool: Pool, handle: number): void {
-    this.remove(pool.dialect, pool.name);
+    this.remove(pool);
     const entry = { pool, handle, specificity: specificityOf(pool) };
     this.#entries[pool.dialect].set(pool.name, entry);
     this.#byHandle[handle] = entry;
+    if (pool.dialect === 'calico') {
+      this.#calicoByNetwork.set(formatCidr(pool.subnet), entry);
+    }
     this.#classes.node.put(handle, pool.node);
     this.#classes.namespace.put(handle, pool.namespace);
     this.#classes.pod.put(handle, pool.pod);
     if (pool.multusNames.length > 0) {
-      this.#classes.network.put(handle, { kind: 'names', names: pool.multusNames });
+      const names = pool.multusNames.map(qualifiedNetwork);
+      this.#classes.network.put(handle, { kind: 'names', names });
     }
     for (const row of this.#ownRows(pool)) {
       this.#engine.setBit(row, handle, 1);
@@ -98,13 +105,17 @@ export class Catalog {
   }
 
   /** Takes a pool away; one that is not here is no fault. Call it before the engine's handle is removed. */
-  remove(dialect: DialectName, name: string): void {
+  remove({ dialect, name }: Pick<Pool, 'dialect' | 'name'>): void {
     const entry = this.#entries[dialect].get(name);
     if (entry === undefined) {
       return;
     }
     this.#entries[dialect].delete(name);
     this.#byHandle[entry.handle] = undefined;
+    const network = formatCidr(entry.pool.subnet);
+    if (this.#calicoByNetwork.get(network) === entry) {
+      this.#calicoByNetwork.delete(network);
+    }
     for (const className of CLASSES) {
       this.#classes[className].remove(entry.handle);
     }
@@ -124,6 +135,11 @@ export class Catalog {
     return list === 'calico'
       ? this.byName('calico', name)
       : (this.byName('spiderpool', name) ?? this.byName('spiderpool-v1', name));
+  }
+
+  /** Calico's pool of exactly this network, in canonical text, or undefined. */
+  withNetwork(network: string): Pool | undefined {
+    return this.#calicoByNetwork.get(network)?.pool;
   }
 
   /** The engine's handle of a pool, or undefined where this very pool is not here (any more). */
@@ -161,6 +177,11 @@ export class Catalog {
     }
     this.#wildcards.set(key, pools);
     return pools;
+  }
+
+  /** Whether a pool of a family has all these properties. */
+  has(list: PoolList, family: Family, properties: readonly Property[]): boolean {
+    return this.#engine.intersectRows(this.#rowsOf(list, family, properties), REGISTERS.source) > 0;
   }
 
   /** True when some pool is for certain network attachments only, so that the attachment must be known. */
@@ -203,8 +224,7 @@ export class Catalog {
     properties: readonly Property[],
     classes: readonly ClassName[],
   ): readonly Entry[] {
-    const rows = properties.map((property) => this.#properties[property]);
-    rows.push(this.#members[`${list}-${family}`]);
+    const rows = this.#rowsOf(list, family, properties);
     let count = this.#engine.intersectRows(rows, REGISTERS.source);
     let register: number = REGISTERS.source;
     const asked = classes.filter((name) => !this.#classes[name].isEmpty);
@@ -222,6 +242,12 @@ export class Catalog {
     this.#generation += 1;
     this.#wildcards.clear();
     this.#asked = undefined;
+  }
+
+  #rowsOf(list: PoolList, family: Family, properties: readonly Property[]): number[] {
+    const rows = properties.map((property) => this.#properties[property]);
+    rows.push(this.#members[`${list}-${family}`]);
+    return rows;
   }
 
   #listed(list: PoolList, family: Family): Entry[] {

@@ -18,9 +18,23 @@ export type SourceName =
   | 'Calico CNI config'
   | 'Calico enabled pools';
 
+/** What spoke against a pool: its state, its family, a class of affinity, or the address asked for by number. */
+export type RejectionCause =
+  | 'terminating'
+  | 'disabled'
+  | 'family'
+  | 'node'
+  | 'namespace'
+  | 'pod'
+  | 'network'
+  | 'address'
+  | 'mode'
+  | 'use';
+
 /** Why one pool was not used. `text` is the dialect's exact wording (`reference/spiderpool.md` 4.2). */
 export interface Rejection {
   readonly pool: string;
+  readonly cause: RejectionCause;
   readonly text: string;
   /** For `explain`: the requirement that failed and what was found instead. May be empty. */
   readonly because: string;

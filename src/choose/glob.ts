@@ -19,9 +19,7 @@ interface Span {
 
 /** True for a name that is a pattern: it holds `*`, `?`, or both `[` and `]` (reference/spiderpool.md 3.4). */
 export function isPattern(name: string): boolean {
-  return (
-    name.includes('*') || name.includes('?') || (name.includes('[') && name.includes(']'))
-  );
+  return name.includes('*') || name.includes('?') || (name.includes('[') && name.includes(']'));
 }
 
 /**

@@ -20,6 +20,7 @@ export interface PoolCounts {
   readonly used: number;
   readonly resting: number;
   readonly reserved: number;
+  readonly free: number;
 }
 
 /** One interface and family for which every candidate was full. */
@@ -28,15 +29,30 @@ export interface Exhausted {
   readonly family: FamilyChoice;
   readonly counts: readonly PoolCounts[];
   /**
-   * Calico only: what kept a block from being claimed, in Calico's words (reference/calico.md 2.3); absent:
-   * the pools are full.
+   * Calico only: what kept a block from being claimed, in Calico's words (reference/calico.md 2.3).
+   * Undefined: the pools are full.
    */
-  readonly obstacle?: string;
+  readonly obstacle?: string | undefined;
 }
 
 /** An error whose message begins as Spiderpool's do. */
 export function spiderpoolError(code: ErrorCode, text: string, details = ''): OrbweaverError {
   return new OrbweaverError(code, STANDARD_MODE + text, details);
+}
+
+/** Takes note of a refusal: throws it, or keeps it and goes on. */
+export type Refuse = (error: OrbweaverError) => void;
+
+/** Runs a reader of annotations, whose errors lack the words that Spiderpool's refusals begin with. */
+export function inStandardMode<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof OrbweaverError && error.code === 'ANNOTATION_INVALID') {
+      throw spiderpoolError(error.code, error.message, error.details);
+    }
+    throw error;
+  }
 }
 
 /** The name by which Spiderpool's texts call an interface: its position where `ippools` names none. */
@@ -97,11 +113,19 @@ export function emptyRuleError(nic: string, notes: readonly string[]): Orbweaver
   );
 }
 
-/**
- * Every candidate of at least one interface and family is full: ADDRESSES_EXHAUSTED. `groups` are all that
- * failed and is not empty.
- */
-export function exhaustedError(choice: Choice, groups: readonly Exhausted[]): OrbweaverError {
+/** Every candidate of one interface and family is full: ADDRESSES_EXHAUSTED. */
+export function exhaustedError(
+  choice: Choice,
+  item: InterfaceChoice,
+  family: FamilyChoice,
+  counts: readonly PoolCounts[],
+  obstacle?: string,
+): OrbweaverError {
+  return exhaustedGroupsError(choice, [{ interface: item, family, counts, obstacle }]);
+}
+
+/** The same for all interfaces and families that failed together; `groups` is not empty. */
+export function exhaustedGroupsError(choice: Choice, groups: readonly Exhausted[]): OrbweaverError {
   const details = groups.map(describeExhausted).join('; ');
   if (choice.dialect === 'calico') {
     const text = calicoExhausted(groups[0]!);
@@ -130,14 +154,15 @@ function calicoExhausted(group: Exhausted): string {
 
 /**
  * The address that was asked for by number is held already: ADDRESS_TAKEN. `holder` says by whom, for the
- * details. `group.family.requested` must be set.
+ * details. `family.requested` must be set.
  */
 export function addressTakenError(
   choice: Choice,
-  group: { readonly interface: InterfaceChoice; readonly family: FamilyChoice },
+  item: InterfaceChoice,
+  family: FamilyChoice,
   holder: string,
 ): OrbweaverError {
-  const { requested, road } = group.family;
+  const { requested, road } = family;
   const address = requested === undefined ? '' : formatAddress(requested);
   const details = `${address}, asked for by ${road}, is held by ${holder}`;
   if (choice.dialect === 'calico') {
@@ -145,7 +170,7 @@ export function addressTakenError(
   }
   return spiderpoolError(
     'ADDRESS_TAKEN',
-    `the IP address ${address} that ${road} asks for on NIC ${nicOf(group.interface)} is in use`,
+    `the IP address ${address} that ${road} asks for on NIC ${nicOf(item)} is in use`,
     details,
   );
 }
