@@ -131,8 +131,9 @@ function fromGroups(groups: number[], count: number, gap: number): Address | und
     // A gap stands for at least one group of zeros, as in Go's parser, which the dialects' texts come from.
     if (count > 7) return undefined;
     const shift = 8 - count;
-    groups.copyWithin(gap + shift, gap, count);
-    groups.fill(0, gap, gap + shift);
+    // Plain loops: on eight elements copyWithin and fill cost more than the rest of the parser.
+    for (let group = 7; group >= gap + shift; group -= 1) groups[group] = groups[group - shift]!;
+    for (let group = gap; group < gap + shift; group += 1) groups[group] = 0;
   }
   const a = wordOf(groups, 0);
   const b = wordOf(groups, 2);
@@ -179,13 +180,15 @@ function formatIpv6(address: Address): string {
     runStart = group + 1;
   }
   let text = '';
+  let separator = '';
   for (let group = 0; group < 8; group += 1) {
     if (group === gapStart) {
       text += '::';
+      separator = '';
       group += gapLength - 1;
     } else {
-      if (text !== '' && !text.endsWith(':')) text += ':';
-      text += groupOf(address, group).toString(16);
+      text += separator + groupOf(address, group).toString(16);
+      separator = ':';
     }
   }
   return text;

@@ -26,15 +26,23 @@ function tooLong(bytesMax: number): string {
   return `must be no more than ${bytesMax} bytes`;
 }
 
+const NAME_FAULT = broken(NAME_RULE, ['MyName', 'my.name', '123-abc'], NAME);
+const KEY_FAULT = `a valid label key ${NAME_FAULT} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`;
+const VALUE_FAULT = broken(
+  `a valid label must be an empty string or ${NAME_RULE.replace('must consist', 'consist')}`,
+  ['MyValue', 'my_value', '12345'],
+  VALUE,
+);
+const SUBDOMAIN_FAULT = broken(
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character",
+  ['example.com'],
+  SUBDOMAIN,
+);
+
 /** Every rule of label keys that `key` breaks, in words; empty when it is a valid key. */
 export function labelKeyFaults(key: string): string[] {
   const parts = key.split('/', 3);
-  const nameFault = broken(NAME_RULE, ['MyName', 'my.name', '123-abc'], NAME);
-  if (parts.length > 2) {
-    return [
-      `a valid label key ${nameFault} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
-    ];
-  }
+  if (parts.length > 2) return [KEY_FAULT];
   const faults: string[] = [];
   const name = parts.at(-1)!;
   if (parts.length === 2) {
@@ -46,7 +54,7 @@ export function labelKeyFaults(key: string): string[] {
   else if (Buffer.byteLength(name) > NAME_BYTES_MAX) {
     faults.push(`name part ${tooLong(NAME_BYTES_MAX)}`);
   }
-  if (!NAME_PATTERN.test(name)) faults.push(`name part ${nameFault}`);
+  if (!NAME_PATTERN.test(name)) faults.push(`name part ${NAME_FAULT}`);
   return faults;
 }
 
@@ -54,10 +62,7 @@ export function labelKeyFaults(key: string): string[] {
 export function labelValueFaults(value: string): string[] {
   const faults: string[] = [];
   if (Buffer.byteLength(value) > NAME_BYTES_MAX) faults.push(tooLong(NAME_BYTES_MAX));
-  if (!VALUE_PATTERN.test(value)) {
-    const rule = `a valid label must be an empty string or ${NAME_RULE.replace('must consist', 'consist')}`;
-    faults.push(broken(rule, ['MyValue', 'my_value', '12345'], VALUE));
-  }
+  if (!VALUE_PATTERN.test(value)) faults.push(VALUE_FAULT);
   return faults;
 }
 
@@ -65,10 +70,6 @@ export function labelValueFaults(value: string): string[] {
 export function subdomainFaults(text: string): string[] {
   const faults: string[] = [];
   if (Buffer.byteLength(text) > SUBDOMAIN_BYTES_MAX) faults.push(tooLong(SUBDOMAIN_BYTES_MAX));
-  if (!SUBDOMAIN_PATTERN.test(text)) {
-    const rule =
-      "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character";
-    faults.push(broken(rule, ['example.com'], SUBDOMAIN));
-  }
+  if (!SUBDOMAIN_PATTERN.test(text)) faults.push(SUBDOMAIN_FAULT);
   return faults;
 }
