@@ -5,10 +5,17 @@
 import type { Address } from '../net/address.ts';
 import type { Cidr } from '../net/cidr.ts';
 import type { RangeSet } from '../net/range-set.ts';
+import type { KubeObject } from './kube-object.ts';
 import type { Pool, Route } from './pool.ts';
 import type { SpiderpoolConf } from './spiderpool-conf.ts';
 
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE';
+
+/** An object that passed: as it is to be stored, and what its author should know nevertheless. */
+export interface Admission {
+  readonly object: KubeObject;
+  readonly warnings: readonly string[];
+}
 
 /** What the overlap rules need of an existing pool. A Pool is one. */
 export type PoolSummary = Pick<Pool, 'dialect' | 'name' | 'family' | 'subnet' | 'ranges'>;

@@ -44,3 +44,8 @@ export interface KubeObject {
   data?: unknown;
   [field: string]: unknown;
 }
+
+/** Whether the object is being deleted; null counts as absent, as everywhere in manifests. */
+export function isTerminating(object: KubeObject): boolean {
+  return (object.metadata.deletionTimestamp ?? undefined) !== undefined;
+}

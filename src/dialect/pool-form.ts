@@ -4,7 +4,7 @@
  */
 import type { Family } from '../net/address.ts';
 import { type Cidr, parseCidr } from '../net/cidr.ts';
-import { invalid, notSupported } from '../selector/field-error.ts';
+import { invalid, notSupported, required } from '../selector/field-error.ts';
 import { readLabelSelector } from '../selector/label-selector.ts';
 import {
   type ListedAddresses,
@@ -14,7 +14,7 @@ import {
   readRoutes,
   readSubnet,
 } from './address-fields.ts';
-import type { KubeObject } from './kube-object.ts';
+import { isTerminating, type KubeObject } from './kube-object.ts';
 import type { Affinity, Pool } from './pool.ts';
 import {
   booleanAt,
@@ -71,6 +71,7 @@ export function statedFamily(spec: Fields, form: PoolForm): Family | undefined {
 export function poolFamily(spec: Fields, form: PoolForm): Family {
   const family = statedFamily(spec, form) ?? familyOfSubnet(spec);
   if (family !== undefined) return family;
+  if (textAt(spec.subnet, 'spec.subnet') === undefined) throw fieldFault(required('spec.subnet'));
   const detail = "is not generated correctly, 'spec.subnet' may be invalid";
   throw fieldFault(invalid('spec.ipVersion', undefined, detail));
 }
@@ -81,9 +82,11 @@ export function familyOfSubnet(spec: Fields): Family | undefined {
   return subnet === undefined ? undefined : parseCidr(subnet)?.cidr.family;
 }
 
-/** `spec.subnet` (rows 4 and 5). */
+/** `spec.subnet` (rows 4 and 5), which the schema requires. */
 export function poolSubnet(spec: Fields, family: Family): Cidr {
-  return readSubnet(textAt(spec.subnet, 'spec.subnet') ?? '', family);
+  const text = textAt(spec.subnet, 'spec.subnet');
+  if (text === undefined) throw fieldFault(required('spec.subnet'));
+  return readSubnet(text, family);
 }
 
 /** `spec.ips` and `spec.excludeIPs` (row 8). */
@@ -158,7 +161,7 @@ export function readPool(object: KubeObject, form: PoolForm): Pool {
       vlan: poolVlan(spec),
       isDefault: booleanAt(spec.default, 'spec.default') ?? false,
       disabled: booleanAt(spec.disable, 'spec.disable') ?? false,
-      terminating: object.metadata.deletionTimestamp !== undefined,
+      terminating: isTerminating(object),
       node: poolAffinity(spec, form, 'node'),
       namespace: poolAffinity(spec, form, 'namespace'),
       pod: poolAffinity(spec, form, 'pod'),

@@ -2,8 +2,7 @@
  * Spiderpool's present kinds, `spiderpool.spidernet.io/v2beta1`: SpiderIPPool, SpiderReservedIP and
  * SpiderSubnet (reference/spiderpool.md 1.1, 1.2, 1.4).
  */
-import type { Family } from '../net/address.ts';
-import { familyOf } from '../net/address.ts';
+import { type Family, familyOf } from '../net/address.ts';
 import { parseRange } from '../net/range.ts';
 import type { RangeSet } from '../net/range-set.ts';
 import { invalid } from '../selector/field-error.ts';
@@ -16,7 +15,7 @@ import {
   subnetRangeRule,
 } from './address-fields.ts';
 import type { SubnetSummary } from './admission-context.ts';
-import type { KubeObject } from './kube-object.ts';
+import { isTerminating, type KubeObject } from './kube-object.ts';
 import type { Pool } from './pool.ts';
 import { type PoolForm, poolFamily, poolSubnet, readPool, statedFamily } from './pool-form.ts';
 import { type Fields, fieldFault, inObject, specOf, textsAt } from './spec-fields.ts';
@@ -91,7 +90,7 @@ export function readReservedIp(object: KubeObject): ReservedAddresses {
     return {
       family,
       ranges: reservedRanges(spec, family),
-      terminating: object.metadata.deletionTimestamp !== undefined,
+      terminating: isTerminating(object),
     };
   });
 }
