@@ -113,6 +113,7 @@ async function claimNew(
     parts,
     resolved.subject,
     claims.filter((claim) => !claim.ahead),
+    choice,
   );
 }
 

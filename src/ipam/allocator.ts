@@ -8,11 +8,17 @@ import { OrbweaverError } from '../catalogue/errors.ts';
 import { LIMITS } from '../catalogue/limits.ts';
 import { Catalog } from '../choose/catalog.ts';
 import type { Choice, FamilyChoice, InterfaceChoice } from '../choose/choice.ts';
-import { exhaustedError, type PoolCounts } from '../choose/messages.ts';
+import {
+  addressTakenError,
+  type Exhausted,
+  exhaustedGroupsError,
+  type PoolCounts,
+} from '../choose/messages.ts';
 import type { Pool } from '../dialect/pool.ts';
 import { Engine, EngineLost } from '../engine/engine.ts';
-import { type Address, type Family, formatAddress } from '../net/address.ts';
+import type { Address, Family } from '../net/address.ts';
 import { RangeSet } from '../net/range-set.ts';
+import { holderText } from './holder-text.ts';
 import type { Clock, Cluster, CommitOutcome, Ledger, Line } from './ports.ts';
 
 /** A slot chosen for one interface and family, marked used in the engine and not yet in the ledger. */
@@ -172,11 +178,20 @@ export class Allocator {
 
   #holdAll(choice: Choice, wanted: (item: InterfaceChoice) => boolean): HeldSlot[] {
     const slots: HeldSlot[] = [];
+    const exhausted: Exhausted[] = [];
     try {
       for (const item of choice.interfaces.filter(wanted)) {
         for (const family of item.families) {
-          slots.push(this.#holdOne(choice, item, family));
+          const found = this.#holdOne(choice, item, family);
+          if (found === undefined) {
+            exhausted.push({ interface: item, family, counts: this.#countsOfCandidates(family) });
+          } else {
+            slots.push(found);
+          }
         }
+      }
+      if (exhausted.length > 0) {
+        throw exhaustedGroupsError(choice, exhausted);
       }
       return slots;
     } catch (error) {
@@ -189,19 +204,12 @@ export class Allocator {
     }
   }
 
-  #holdOne(choice: Choice, item: InterfaceChoice, family: FamilyChoice): HeldSlot {
+  #holdOne(choice: Choice, item: InterfaceChoice, family: FamilyChoice): HeldSlot | undefined {
     const found =
       family.requested === undefined
         ? this.#search(family)
-        : this.#claimRequested(family, family.requested);
-    if (found === undefined) {
-      const counts = family.candidates.flatMap((pool) => {
-        const entry = this.#entries.get(keyOf(pool));
-        return entry === undefined ? [] : [this.#countsOf(entry)];
-      });
-      throw exhaustedError(choice, item, family, counts);
-    }
-    return { ...found, interface: item, was: this.#ledger.line(found.address) };
+        : this.#claimRequested(choice, item, family, family.requested);
+    return found && { ...found, interface: item, was: this.#ledger.line(found.address) };
   }
 
   #search(family: FamilyChoice): { address: Address; pool: Pool } | undefined {
@@ -220,21 +228,25 @@ export class Allocator {
     return undefined;
   }
 
-  #claimRequested(family: FamilyChoice, address: Address): { address: Address; pool: Pool } {
-    const pool = family.candidates.find((candidate) => candidate.ranges.has(address));
-    if (pool === undefined || this.#engine.claimAddress(address) === 'used') {
-      const holder = this.#ledger.line(address);
-      throw new OrbweaverError(
-        'ADDRESS_TAKEN',
-        pool === undefined
-          ? `the requested address ${formatAddress(address)} is in none of the pools [${family.listed.join(' ')}]`
-          : `the requested address ${formatAddress(address)} is in use`,
-        holder?.state === 'claimed'
-          ? `held by pod ${holder.owner.namespace}/${holder.owner.pod}, container ${holder.attachment.containerId}`
-          : '',
-      );
+  #claimRequested(
+    choice: Choice,
+    item: InterfaceChoice,
+    family: FamilyChoice,
+    address: Address,
+  ): { address: Address; pool: Pool } {
+    if (this.#engine.claimAddress(address) === 'used') {
+      const line = this.#ledger.line(address);
+      const holder = line?.state === 'claimed' ? holderText(line) : 'an ADD in progress';
+      throw addressTakenError(choice, item, family, holder);
     }
-    return { address, pool };
+    return { address, pool: family.candidates[0] as Pool };
+  }
+
+  #countsOfCandidates(family: FamilyChoice): PoolCounts[] {
+    return family.candidates.flatMap((pool) => {
+      const entry = this.#entries.get(keyOf(pool));
+      return entry === undefined ? [] : [this.#countsOf(entry)];
+    });
   }
 
   #countsOf(entry: PoolEntry): PoolCounts {

@@ -1,7 +1,7 @@
 /** From claims to the result of ADD: prefix, gateway and routes come from the pool (reference/spiderpool.md 5.2). */
 import { OrbweaverError } from '../catalogue/errors.ts';
 import type { Choice } from '../choose/choice.ts';
-import { choose } from '../choose/choose.ts';
+import { chooseOrRefuse } from '../choose/choose.ts';
 import type { Subject } from '../choose/subject.ts';
 import type { Pool, Route } from '../dialect/pool.ts';
 import { equalAddresses, familyOf } from '../net/address.ts';
@@ -19,9 +19,17 @@ interface Extras {
   isRequested(claim: Claim): boolean;
 }
 
-/** The result for the claims of one interface; never empty. */
-export function answerOf(parts: Parts, subject: Subject, claims: readonly Claim[]): AddResult {
-  const extras = extrasOf(parts, subject, claims);
+/**
+ * The result for the claims of one interface; `claims` is not empty. Without `choice` the subject's source
+ * is read again.
+ */
+export function answerOf(
+  parts: Parts,
+  subject: Subject,
+  claims: readonly Claim[],
+  choice = readAgain(parts, subject),
+): AddResult {
+  const extras = extrasOf(subject, claims, choice);
   const addresses: ResultAddress[] = [];
   const routes: ResultRoute[] = [];
   for (const claim of claims) {
@@ -33,20 +41,23 @@ export function answerOf(parts: Parts, subject: Subject, claims: readonly Claim[
 }
 
 /**
- * Chosen again rather than kept in the ledger: a claim outlives an edit of the annotations, and then the
- * plain form is what is left to answer with.
+ * The source is read again rather than kept in the ledger, passing over refusals, because a claim outlives
+ * the pools' edits. Undefined where the annotations can no longer be read at all.
  */
-function extrasOf(parts: Parts, subject: Subject, claims: readonly Claim[]): Extras {
-  let choice: Choice | undefined;
+function readAgain(parts: Parts, subject: Subject): Choice | undefined {
   try {
-    choice = parts.allocator.withCatalog((catalog) =>
-      choose(catalog, parts.cluster.conf(), subject),
+    return parts.allocator.withCatalog((catalog) =>
+      chooseOrRefuse({ catalog, conf: parts.cluster.conf(), subject }, () => {}),
     );
   } catch (error) {
     if (!(error instanceof OrbweaverError)) {
       throw error;
     }
+    return undefined;
   }
+}
+
+function extrasOf(subject: Subject, claims: readonly Claim[], choice: Choice | undefined): Extras {
   const item = choice?.interfaces.find(
     (candidate) =>
       candidate.name === subject.interfaceName ||

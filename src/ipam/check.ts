@@ -1,6 +1,7 @@
 /** CHECK compares the previous result with the ledger (reference/cni.md section 3, X12). */
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { formatAddress } from '../net/address.ts';
+import { holderText } from './holder-text.ts';
 import type { Parts } from './parts.ts';
 import type { Attachment, Claim } from './ports.ts';
 import type { Call } from './request.ts';
@@ -37,7 +38,7 @@ export function check(parts: Parts, call: Call): void {
   }
   for (const { address, text } of previous) {
     const line = parts.ledger.line(address);
-    const inPool = () => parts.allocator.withCatalog((catalog) => catalog.covers(address));
+    const inPool = () => parts.cluster.pools().some((pool) => pool.ranges.has(address));
     if (line?.state === 'claimed' ? !isFor(line, call.attachment) : inPool()) {
       throw new OrbweaverError(
         'CHECK_FAILED',
@@ -54,11 +55,4 @@ function isFor(claim: Claim, attachment: Attachment): boolean {
     claim.attachment.containerId === attachment.containerId &&
     claim.attachment.interfaceName === attachment.interfaceName
   );
-}
-
-/** Who holds a claim, in words. */
-export function holderText(claim: Claim): string {
-  const { network, containerId, interfaceName } = claim.attachment;
-  const pod = claim.owner.pod === '' ? '' : `pod ${claim.owner.namespace}/${claim.owner.pod}, `;
-  return `${pod}container ${containerId}, interface ${interfaceName}, network ${network}`;
 }
