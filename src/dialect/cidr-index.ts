@@ -53,7 +53,10 @@ export class CidrIndex<T> {
   }
 
   /** The networks that share an address with `cidr`, itself included, in address order. */
-  overlapping(cidr: Cidr): Iterable<CidrGroup<T>> {
-    return this.#intervals.overlapping(cidrWords(cidr));
+  *overlapping(cidr: Cidr): Generator<CidrGroup<T>> {
+    for (const group of this.#intervals.overlapping(cidrWords(cidr))) {
+      // ::/0 spans the words of every IPv4 address, but holds none.
+      if (group.cidr.family === cidr.family) yield group;
+    }
   }
 }
