@@ -154,8 +154,10 @@ function misspelt(annotations: Annotations): string[] {
   const notes: string[] = [];
   for (const key of Object.keys(annotations)) {
     if (!key.startsWith(PREFIX) || KNOWN_KEYS.includes(key)) continue;
-    const meant = closestWord(key, KNOWN_KEYS);
-    const hint = meant === undefined ? '' : `, did you mean ${meant}?`;
+    // The shared prefix says nothing about how near two keys are.
+    const names = KNOWN_KEYS.map((known) => known.slice(PREFIX.length));
+    const meant = closestWord(key.slice(PREFIX.length), names);
+    const hint = meant === undefined ? '' : `, did you mean ${PREFIX}${meant}?`;
     notes.push(`annotation ${clean(key)} is unknown${hint}`);
   }
   return notes;
