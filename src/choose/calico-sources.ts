@@ -31,7 +31,10 @@ export interface CalicoRule {
 
 const FAMILIES = [4, 6] as const;
 
-/** The sources that may hold a list, in order. Throws what the readers of annotations throw. */
+/**
+ * The lists that were written, in order of priority. An empty one counts: it hides those behind it and leaves
+ * the choice to the selectors. Throws what the readers of annotations throw.
+ */
 export function calicoLists(context: Context): readonly (CalicoList & { family: Family })[] {
   const { catalog, subject } = context;
   const { pod, namespace } = annotationsOf(context);
@@ -45,7 +48,7 @@ export function calicoLists(context: Context): readonly (CalicoList & { family: 
   ] as const) {
     for (const family of FAMILIES) {
       const pools = family === 4 ? lists?.ipv4Pools : lists?.ipv6Pools;
-      if (pools !== undefined && pools.length > 0) {
+      if (pools !== undefined) {
         found.push({ source, family, pools });
       }
     }
@@ -55,7 +58,10 @@ export function calicoLists(context: Context): readonly (CalicoList & { family: 
 
 /** Whether the user wrote anything in Calico's words about the pod's pools or addresses. */
 export function calicoSpeaks(context: Context): boolean {
-  return annotationsOf(context).pod.addresses.length > 0 || calicoLists(context).length > 0;
+  return (
+    annotationsOf(context).pod.addresses.length > 0 ||
+    calicoLists(context).some((list) => list.pools.length > 0)
+  );
 }
 
 /** Throws what the readers of annotations throw, and UNSUPPORTED_REQUEST for two addresses of one family. */
@@ -68,7 +74,10 @@ export function readCalicoRule(context: Context): CalicoRule {
     addresses: byAnnotation.length > 0 ? byAnnotation : wishes.addresses,
   });
   const lists = calicoLists(context);
-  const listOf = (family: Family) => lists.find((list) => list.family === family);
+  const listOf = (family: Family) => {
+    const list = lists.find((candidate) => candidate.family === family);
+    return list === undefined || list.pools.length === 0 ? undefined : list;
+  };
   const assigned: Readonly<Record<Family, boolean>> = {
     4: wishes.assignIpv4 ?? true,
     6: wishes.assignIpv6 ?? false,

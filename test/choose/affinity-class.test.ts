@@ -1,0 +1,155 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { LIMITS } from '../../src/catalogue/limits.ts';
+import { AffinityClass } from '../../src/choose/affinity-class.ts';
+import { AFFINITY, type SlowAffinity, THING, type Thing } from '../support/affinities.ts';
+import { calicoSelector, labels, names } from '../support/pools.ts';
+import { SlowEngine } from '../support/slow-engine.ts';
+
+const REGISTER = 3;
+
+function passing(engine: SlowEngine, subject: AffinityClass, thing: Thing): number[] {
+  engine.intersectRows(subject.rowsFor(thing), REGISTER);
+  return engine.resultPools(REGISTER);
+}
+
+describe('an affinity class', () => {
+  test.each(['name', 'labels'] as const)(
+    'by %s takes what object matching takes, over generated edits',
+    (identity) => {
+      const step = fc.oneof(
+        fc.record({ kind: fc.constant('put' as const), slow: AFFINITY }),
+        fc.record({ kind: fc.constant('remove' as const), at: fc.nat(20) }),
+        fc.record({ kind: fc.constant('ask' as const), thing: THING }),
+      );
+      fc.assert(
+        fc.property(fc.array(step, { maxLength: 30 }), THING, (steps, last) => {
+          const engine = new SlowEngine();
+          const subject = new AffinityClass(engine, identity);
+          const model = new Map<number, SlowAffinity>();
+          const ask = (thing: Thing) => {
+            const expected = [...model].filter(([, slow]) => slow.takes(thing));
+            expect(passing(engine, subject, thing)).toEqual(
+              expected.map(([pool]) => pool).sort((a, b) => a - b),
+            );
+          };
+          for (const next of steps) {
+            if (next.kind === 'put') {
+              const pool = engine.addPool();
+              subject.put(pool, next.slow.affinity);
+              model.set(pool, next.slow);
+            } else if (next.kind === 'ask') {
+              ask(next.thing);
+            } else if (model.delete(next.at)) {
+              subject.remove(next.at);
+              engine.removePool(next.at);
+            }
+          }
+          ask(last);
+          ask(last);
+        }),
+        { numRuns: 300 },
+      );
+    },
+  );
+
+  test('gives its rows back when its pools go', () => {
+    const engine = new SlowEngine();
+    const subject = new AffinityClass(engine, 'name');
+    const thing = { name: 'n1', labels: { app: 'web', zone: 'a' } };
+    for (const affinity of [
+      labels({ app: 'web' }),
+      labels({ app: 'db', zone: 'a' }),
+      names('n1'),
+    ]) {
+      subject.put(engine.addPool(), affinity);
+    }
+    passing(engine, subject, thing);
+    for (const pool of [0, 1, 2]) {
+      subject.remove(pool);
+    }
+    expect(engine.rowCount).toBe(0);
+    expect(subject.isEmpty).toBe(true);
+  });
+
+  test('follows an edit of an object labels under the same name', () => {
+    const engine = new SlowEngine();
+    const subject = new AffinityClass(engine, 'name');
+    subject.put(engine.addPool(), calicoSelector("rack starts with 'a'"));
+    subject.put(engine.addPool(), labels({ zone: 'a' }));
+    const at = (rack: string, zone: string) =>
+      passing(engine, subject, { name: 'node', labels: { rack, zone } });
+    expect(at('a1', 'a')).toEqual([0, 1]);
+    expect(at('b1', 'a')).toEqual([1]);
+    expect(at('b1', 'b')).toEqual([]);
+    expect(at('a1', 'b')).toEqual([0]);
+  });
+
+  test('evaluates a text selector once per object, and again only for pools that changed', () => {
+    const engine = new SlowEngine();
+    const subject = new AffinityClass(engine, 'name');
+    let reads = 0;
+    const labelsRead = new Proxy<Record<string, string>>(
+      { rack: 'a1' },
+      {
+        getOwnPropertyDescriptor: (target, key) => {
+          reads += 1;
+          return Reflect.getOwnPropertyDescriptor(target, key);
+        },
+      },
+    );
+    const thing = { name: 'node', labels: labelsRead };
+    for (let pool = 0; pool < 50; pool += 1) {
+      subject.put(engine.addPool(), calicoSelector("rack starts with 'a'"));
+    }
+    passing(engine, subject, thing);
+    const first = reads;
+    passing(engine, subject, thing);
+    expect(reads).toBe(first);
+    subject.remove(7);
+    subject.put(7, calicoSelector("rack starts with 'b'"));
+    expect(passing(engine, subject, thing)).not.toContain(7);
+    expect(reads - first).toBeLessThan(first / 10);
+  });
+
+  test('serves more values of one key than rows are kept for', () => {
+    const engine = new SlowEngine();
+    const subject = new AffinityClass(engine, 'labels');
+    const count = LIMITS.affinityValueRowsMax + 100;
+    for (let pool = 0; pool < count; pool += 1) {
+      subject.put(engine.addPool(), labels({ app: `app-${pool}` }));
+    }
+    for (let pool = 0; pool < count; pool += 1) {
+      const rows = subject.rowsFor({ name: '', labels: { app: `app-${pool}` } });
+      if (pool % 97 === 0) {
+        engine.intersectRows(rows, REGISTER);
+        expect(engine.resultPools(REGISTER)).toEqual([pool]);
+      }
+    }
+    expect(engine.rowCount).toBe(LIMITS.affinityValueRowsMax + 2);
+  });
+
+  test('serves more label keys than have rows', () => {
+    const engine = new SlowEngine();
+    const subject = new AffinityClass(engine, 'labels');
+    const count = LIMITS.affinityKeysMax + 20;
+    for (let pool = 0; pool < count; pool += 1) {
+      subject.put(engine.addPool(), labels({ [`key-${pool}`]: 'yes' }));
+    }
+    for (const pool of [0, 1, LIMITS.affinityKeysMax - 1, LIMITS.affinityKeysMax, count - 1]) {
+      const thing = { name: '', labels: { [`key-${pool}`]: 'yes' } };
+      expect(passing(engine, subject, thing)).toEqual([pool]);
+    }
+  });
+
+  test('keeps rows of a bounded number of objects', () => {
+    const engine = new SlowEngine();
+    const subject = new AffinityClass(engine, 'name');
+    subject.put(engine.addPool(), calicoSelector("rack starts with 'a'"));
+    for (let node = 0; node < LIMITS.affinityViewsMax + 50; node += 1) {
+      subject.rowsFor({ name: `node-${node}`, labels: {} });
+    }
+    expect(engine.rowCount).toBe(LIMITS.affinityViewsMax);
+    expect(passing(engine, subject, { name: 'node-0', labels: { rack: 'a' } })).toEqual([0]);
+  });
+});
