@@ -119,6 +119,7 @@ export function editable(object: KubeObject): KubeObject & { spec: Record<string
   return { ...object, metadata: { ...object.metadata }, spec: { ...specOf(object) } };
 }
 
+/** Adds Spiderpool's finalizer to an editable object that lacks it. */
 export function addFinalizer(object: KubeObject): void {
   const finalizers = object.metadata.finalizers ?? [];
   if (!finalizers.includes(SPIDER_FINALIZER)) {
@@ -126,6 +127,7 @@ export function addFinalizer(object: KubeObject): void {
   }
 }
 
+/** Sets one label of an editable object. */
 export function setLabel(object: KubeObject, key: string, value: string): void {
   object.metadata.labels = { ...object.metadata.labels, [key]: value };
 }

@@ -13,6 +13,7 @@ import { parseCidr } from '../net/cidr.ts';
 import { closestWord } from './did-you-mean.ts';
 import { type GoShape, type GoStruct, readGoJson } from './go-json.ts';
 import type { Route } from './pool.ts';
+import { inline } from './spec-fields.ts';
 
 export type Annotations = Readonly<Record<string, string>>;
 
@@ -177,7 +178,7 @@ export function ippoolsItemIndex(ippools: PodIppools, interfaceName: string): nu
   if (!ippools.named) return undefined;
   const index = ippools.items.findIndex((item) => item.interface === interfaceName);
   if (index >= 0) return index;
-  const fault = `interface ${interfaceName} must be specified`;
+  const fault = `interface ${inline(interfaceName)} must be specified`;
   throw invalidPodAnnotation(SPIDERPOOL_KEYS.ippools, fault);
 }
 
@@ -189,7 +190,8 @@ function checkInterfaces(key: string, items: readonly PoolFields[]): boolean {
     if (Boolean(name) !== named) {
       throw invalidPodAnnotation(key, 'NIC should be either all specified or all unspecified');
     }
-    if (name && seen.has(name)) throw invalidPodAnnotation(key, `duplicate interface ${name}`);
+    if (name && seen.has(name))
+      throw invalidPodAnnotation(key, `duplicate interface ${inline(name)}`);
     if (name) seen.add(name);
   }
   return named;
@@ -272,12 +274,6 @@ export function readPodRoutes(annotations: Annotations): readonly Route[] {
       `invalid route format 'dst: ${inline(dst)}, gw: ${inline(gw)}'`,
     );
   });
-}
-
-/** A text inside another's quotes: control characters escaped, cut like every shown value. */
-function inline(text: string): string {
-  const quoted = shown(text);
-  return quoted.endsWith('"') ? quoted.slice(1, -1) : quoted.slice(1);
 }
 
 /** Which SpiderSubnet annotation a pod carries; `subnets` comes before `subnet` (reference/spiderpool.md 3.2). */

@@ -27,6 +27,7 @@ function compareWords(a: Uint32Array, i: number, b: Uint32Array, j: number): num
   return a[i]! - b[j]! || a[i + 1]! - b[j + 1]! || a[i + 2]! - b[j + 2]! || a[i + 3]! - b[j + 3]!;
 }
 
+/** Intervals with a value each; see the head of this file. */
 export class IntervalIndex<T> {
   #root: Node<T> | undefined;
   #size = 0;

@@ -19,6 +19,7 @@ function keyOf(dialect: DialectName, name: string): string {
   return `${dialect}/${name}`;
 }
 
+/** All pools, ready for the questions of PoolOverlaps. */
 export class PoolIndex implements PoolOverlaps {
   readonly #entries = new Map<string, Entry>();
   readonly #byName = new Map<string, Entry[]>();

@@ -56,36 +56,42 @@ function mismatch(path: string, value: unknown, wanted: SchemaType): OrbweaverEr
   return fieldFault(wrongType(path, value, wanted));
 }
 
+/** A map, or undefined where the field is absent. */
 export function mapAt(value: unknown, path: string): Fields | undefined {
   if (value === undefined || value === null) return undefined;
   if (!isMap(value)) throw mismatch(path, value, 'object');
   return value;
 }
 
+/** A text, or undefined where the field is absent. */
 export function textAt(value: unknown, path: string): string | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value !== 'string') throw mismatch(path, value, 'string');
   return value;
 }
 
+/** A boolean, or undefined where the field is absent. */
 export function booleanAt(value: unknown, path: string): boolean | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value !== 'boolean') throw mismatch(path, value, 'boolean');
   return value;
 }
 
+/** A whole number, or undefined where the field is absent. */
 export function integerAt(value: unknown, path: string): number | undefined {
   if (value === undefined || value === null) return undefined;
   if (!Number.isInteger(value)) throw mismatch(path, value, 'integer');
   return value as number;
 }
 
+/** A list of anything, or undefined where the field is absent. */
 export function listAt(value: unknown, path: string): readonly unknown[] | undefined {
   if (value === undefined || value === null) return undefined;
   if (!Array.isArray(value)) throw mismatch(path, value, 'array');
   return value;
 }
 
+/** A list of texts, or undefined where the field is absent. */
 export function textsAt(value: unknown, path: string): readonly string[] | undefined {
   const list = listAt(value, path);
   if (list === undefined) return undefined;

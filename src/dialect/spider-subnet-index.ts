@@ -5,6 +5,7 @@ import type { Cidr } from '../net/cidr.ts';
 import type { SubnetSummary } from './admission-context.ts';
 import { CidrIndex } from './cidr-index.ts';
 
+/** All SpiderSubnets, by name and by network. */
 export class SpiderSubnetIndex {
   readonly #byCidr = new CidrIndex<SubnetSummary>();
   readonly #byName = new Map<string, SubnetSummary>();
