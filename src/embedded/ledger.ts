@@ -6,7 +6,6 @@
  * writers; the lock on the state folder is there because two engines would waste each other's choices.
  */
 import type {
-  Attachment,
   BlockState,
   Claim,
   Clock,
@@ -80,6 +79,29 @@ const usedWords = (where: string) => `
     FROM slots INDEXED BY slots_by_pool WHERE ${CLAIMED} ${where} GROUP BY pool_id, block_id
   ) AS words JOIN blocks ON blocks.id = words.block_id
   GROUP BY blocks.first ORDER BY blocks.first`;
+
+/** A block's first address and both halves of its used word. */
+type WordsRow = readonly [first: Uint8Array, low: number, high: number];
+/** A slot at rest: its block's first address, the slot, and the end of its rest. */
+type RestingRow = readonly [first: Uint8Array, slot: number, until: number];
+/** The columns of COLUMNS. The six in the middle are null in a line that rests. */
+type LineRow = readonly [
+  first: Uint8Array,
+  slot: number,
+  poolId: number,
+  namespaceId: number,
+  pod: string,
+  uid: string,
+  nodeId: number,
+  networkId: number,
+  containerId: string,
+  interfaceName: string,
+  ahead: number,
+  order: number,
+  since: number,
+  restingUntil: number | null,
+  nonce: string,
+];
 
 /** Thrown inside a unit of the group commit to take its writes back; never leaves this file. */
 class Lost extends Error {
@@ -172,28 +194,26 @@ export class EmbeddedLedger implements Ledger {
   }
 
   *blocks(): Iterable<BlockState> {
-    const used = this.#database.stream(usedWords(''))[Symbol.iterator]();
-    const resting = this.#statements.restingSlots.all();
-    let next = used.next();
+    const used = this.#database.stream(usedWords('')) as Iterable<WordsRow>;
+    const resting = this.#statements.restingSlots.all() as readonly unknown[] as RestingRow[];
     let at = 0;
-    // Both are in address order: the block that comes next is the lower one of the two.
-    while (!next.done || at < resting.length) {
-      const usedFirst = next.done ? undefined : addressOfBytes(next.value.first as Uint8Array);
-      const restingFirst =
-        at < resting.length ? addressOfBytes(resting[at]!.first as Uint8Array) : undefined;
-      const first = lower(usedFirst, restingFirst);
-      const slots: { slot: number; until: number }[] = [];
-      while (at < resting.length && sameBlock(resting[at]!, first)) {
-        const row = resting[at]!;
-        slots.push({ slot: row.slot as number, until: row.resting_until as number });
-        at += 1;
+    // Both are in address order. Blocks that only rest come before the next block that has claims.
+    for (const [bytes, usedLow, usedHigh] of used) {
+      const first = addressOfBytes(bytes);
+      while (at < resting.length && compareAddresses(firstOf(resting[at]!), first) < 0) {
+        const slots = restingFrom(resting, at);
+        yield { first: firstOf(resting[at]!), usedLow: 0, usedHigh: 0, resting: slots };
+        at += slots.length;
       }
-      let words = { usedLow: 0, usedHigh: 0 };
-      if (usedFirst !== undefined && equalAddresses(usedFirst, first)) {
-        words = { usedLow: next.value.low as number, usedHigh: next.value.high as number };
-        next = used.next();
-      }
-      yield { first, ...words, resting: slots };
+      const rests = at < resting.length && equalAddresses(firstOf(resting[at]!), first);
+      const slots = rests ? restingFrom(resting, at) : [];
+      yield { first, usedLow, usedHigh, resting: slots };
+      at += slots.length;
+    }
+    while (at < resting.length) {
+      const slots = restingFrom(resting, at);
+      yield { first: firstOf(resting[at]!), usedLow: 0, usedHigh: 0, resting: slots };
+      at += slots.length;
     }
   }
 
@@ -206,14 +226,14 @@ export class EmbeddedLedger implements Ledger {
   /** How many addresses are held from a pool; resting ones do not count. */
   claimedCount(pool: string): number {
     const poolId = this.#names.find(pool);
-    return poolId === undefined ? 0 : (this.#statements.poolCount.get(poolId)!.count as number);
+    return poolId === undefined ? 0 : (this.#statements.poolCount.get(poolId)![0] as number);
   }
 
   /** The same for every pool that has claims, by name. */
   claimedCounts(): Map<string, number> {
     const rows = this.#statements.poolCounts.all();
     return new Map(
-      rows.map((row) => [this.#names.text(row.pool_id as number), row.count as number]),
+      rows.map(([poolId, count]) => [this.#names.text(poolId as number), count as number]),
     );
   }
 
@@ -223,12 +243,9 @@ export class EmbeddedLedger implements Ledger {
     if (poolId === undefined) {
       return;
     }
-    for (const row of this.#database.stream(usedWords('AND pool_id = ?'), poolId)) {
-      yield {
-        first: addressOfBytes(row.first as Uint8Array),
-        usedLow: row.low as number,
-        usedHigh: row.high as number,
-      };
+    const rows = this.#database.stream(usedWords('AND pool_id = ?'), poolId);
+    for (const [first, low, high] of rows as Iterable<WordsRow>) {
+      yield { first: addressOfBytes(first), usedLow: low, usedHigh: high };
     }
   }
 
@@ -278,7 +295,7 @@ export class EmbeddedLedger implements Ledger {
     const row =
       this.#statements.block.get(bytes) ??
       this.#statements.insertBlock.get(bytes, blockCidrText(first));
-    return row!.id as number;
+    return row![0] as number;
   }
 
   /** The columns of a line in the order of SQL.insert and SQL.update, without its place. */
@@ -307,33 +324,26 @@ export class EmbeddedLedger implements Ledger {
 
   #lineOf(row: Row): Line {
     const names = this.#names;
-    const common = {
-      address: addressOfBytes(row.first as Uint8Array, row.slot as number),
-      pool: names.text(row.pool_id as number),
-      owner: {
-        namespace: names.text(row.namespace_id as number),
-        pod: row.pod as string,
-        uid: row.uid as string,
-      },
-      nonce: row.nonce as string,
-    };
-    if (row.resting_until !== null) {
-      const times = { releasedAt: row.since as number, until: row.resting_until as number };
-      return { state: 'resting', ...common, ...times };
+    const [first, slot, poolId, namespaceId, pod, uid, nodeId, networkId, ...rest] =
+      row as readonly unknown[] as LineRow;
+    const [containerId, interfaceName, ahead, order, since, until, nonce] = rest;
+    const address = addressOfBytes(first, slot);
+    const pool = names.text(poolId);
+    const owner = { namespace: names.text(namespaceId), pod, uid };
+    if (until !== null) {
+      return { state: 'resting', address, pool, owner, releasedAt: since, until, nonce };
     }
-    const attachment: Attachment = {
-      network: names.text(row.network_id as number),
-      containerId: row.container_id as string,
-      interfaceName: row.interface as string,
-    };
     return {
       state: 'claimed',
-      ...common,
-      node: names.text(row.node_id as number),
-      attachment,
-      ahead: row.ahead === 1,
-      order: row.ordinal as number,
-      claimedAt: row.since as number,
+      address,
+      pool,
+      node: names.text(nodeId),
+      owner,
+      attachment: { network: names.text(networkId), containerId, interfaceName },
+      ahead: ahead === 1,
+      order,
+      claimedAt: since,
+      nonce,
     };
   }
 
@@ -355,19 +365,25 @@ export class EmbeddedLedger implements Ledger {
       if (last === undefined || rows.length < PAGE_ROWS) {
         return;
       }
-      first = last.first as typeof first;
-      slot = last.slot as number;
+      [first, slot] = last as readonly unknown[] as [typeof first, number];
     }
   }
 }
 
-function sameBlock(row: Row, first: Address): boolean {
-  return equalAddresses(addressOfBytes(row.first as Uint8Array), first);
+function firstOf(row: RestingRow): Address {
+  return addressOfBytes(row[0]);
 }
 
-function lower(a: Address | undefined, b: Address | undefined): Address {
-  if (a === undefined || b === undefined) {
-    return (a ?? b)!;
+/** The resting slots of the block that row `at` belongs to. */
+function restingFrom(rows: readonly RestingRow[], at: number): { slot: number; until: number }[] {
+  const first = firstOf(rows[at]!);
+  const slots: { slot: number; until: number }[] = [];
+  for (let index = at; index < rows.length; index += 1) {
+    const row = rows[index]!;
+    if (!equalAddresses(firstOf(row), first)) {
+      break;
+    }
+    slots.push({ slot: row[1], until: row[2] });
   }
-  return compareAddresses(a, b) <= 0 ? a : b;
+  return slots;
 }

@@ -26,12 +26,12 @@ export class Names {
       return known;
     }
     const row = this.#byText.get(text);
-    return row === undefined ? undefined : this.#remember(text, row.id as number);
+    return row === undefined ? undefined : this.#remember(text, row[0] as number);
   }
 
   /** The number of a name, given now if it has none. Only inside a transaction. */
   intern(text: string): number {
-    return this.find(text) ?? this.#remember(text, this.#insert.get(text)!.id as number);
+    return this.find(text) ?? this.#remember(text, this.#insert.get(text)![0] as number);
   }
 
   /** The name of a number that a row holds. */
@@ -40,7 +40,7 @@ export class Names {
     if (known !== undefined) {
       return known;
     }
-    const text = this.#byId.get(id)?.text as string;
+    const text = this.#byId.get(id)![0] as string;
     this.#remember(text, id);
     return text;
   }

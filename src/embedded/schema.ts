@@ -14,8 +14,8 @@ import type { Schema } from '../sqlite/database.ts';
  * - `slots`: one row per address that is claimed (`resting_until` is null) or at rest. The primary key is
  *   what keeps an address from having two holders (I1). Names that repeat are kept once, in `names`: a row
  *   stays near 200 bytes.
- * - `slots_by_pool` also carries block and slot, the rest of the primary key, so the used words of all
- *   blocks are read from it alone when the agent starts.
+ * - `slots_by_pool` carries all that the used words of blocks are made of, so when the agent starts it reads
+ *   this index alone: about 11 bytes a claim instead of 200.
  * - `objects`: the applied Kubernetes objects. `namespace` is empty for cluster-scoped kinds.
  */
 const VERSION_1 = `
@@ -51,7 +51,8 @@ CREATE TABLE slots (
 
 CREATE INDEX slots_by_container ON slots (container_id) WHERE resting_until IS NULL;
 CREATE INDEX slots_by_pod ON slots (pod, namespace_id) WHERE resting_until IS NULL AND pod <> '';
-CREATE INDEX slots_by_pool ON slots (pool_id) WHERE resting_until IS NULL;
+CREATE INDEX slots_by_pool ON slots (pool_id, block_id, slot, resting_until)
+  WHERE resting_until IS NULL;
 CREATE INDEX slots_resting ON slots (resting_until) WHERE resting_until IS NOT NULL;
 
 CREATE VIEW lines AS

@@ -172,7 +172,7 @@ export class Database {
   /** Reads the whole file; the first faults in words, or undefined. Takes seconds on a large file. */
   verify(): string | undefined {
     const rows = this.prepare('PRAGMA quick_check').all();
-    const faults = rows.map((row) => String(row.quick_check)).filter((text) => text !== 'ok');
+    const faults = rows.map(([text]) => String(text)).filter((text) => text !== 'ok');
     return faults.length === 0 ? undefined : faults.join('; ');
   }
 
@@ -263,8 +263,8 @@ export class Database {
    * fsync, what can be read may live in memory only; this makes it true or fails.
    */
   #makeDurable(): void {
-    const row = this.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get();
-    if (row !== undefined && row.busy !== 0 && row.log !== row.checkpointed) {
+    const [busy, frames, copied] = this.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()!;
+    if (busy !== 0 && frames !== copied) {
       this.drop();
       throw new OrbweaverError(
         'STORE_FAILURE',
