@@ -33,6 +33,8 @@ export const LIMITS = {
   restMs: 30_000,
   /** Interfaces that one pod may claim ahead with `ippools`. */
   interfacesMax: 64,
+  /** Length of one CNI_* variable, in characters; the plugin sends 64 KiB of them at most. */
+  environmentCharsMax: 65_536,
   /** Length of a container id, in characters. */
   containerIdCharsMax: 256,
   /** Pending connections of the agent's socket (the kernel caps it at net.core.somaxconn). */
@@ -47,6 +49,8 @@ export const LIMITS = {
   affinityViewsMax: 4096,
   /** Wildcards of pool names whose matches are kept until a pool changes. */
   wildcardsMax: 1024,
+  /** Refusals kept in memory for `describe pod`, over all pods; the oldest go first. */
+  eventsMax: 1_000,
   /** Candidate reasons printed in one error's details. */
   reasonsMax: 100,
   /** Length of one Calico selector text, in characters (its own schema allows 1,024). */

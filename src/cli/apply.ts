@@ -1,0 +1,90 @@
+/** `orbweaver apply -f …`. */
+import type { Command } from 'commander';
+import { readManifestFiles, type SourcedObject } from '../agent/manifest-files.ts';
+import type { ApplyRequest, ApplyResponse, ApplyResult } from '../agent/protocol.ts';
+import { OrbweaverError } from '../catalogue/errors.ts';
+import { KINDS } from '../dialect/kinds.ts';
+import { declareCommand, withFiles, withSocket } from './command.ts';
+import { describeError } from './failure.ts';
+import { objectName } from './object-name.ts';
+import { openProgress } from './progress.ts';
+import type { Shell, SocketOption } from './shell.ts';
+
+/** Objects in one request: few enough that progress is seen, many enough that requests cost nothing. */
+const BATCH = 250;
+
+export interface FileOptions extends SocketOption {
+  readonly filename: string[];
+  readonly recursive?: boolean;
+  readonly namespace?: string;
+}
+
+export function applyCommand(shell: Shell): Command {
+  const command = declareCommand({
+    usage: 'apply',
+    summary: 'Create or change the objects of manifests',
+    more:
+      'Deployments, StatefulSets, DaemonSets, ReplicaSets and Jobs are expanded once into their pods, spread over the ' +
+      `applied nodes. Kinds kept here: ${[...new Set(KINDS.filter((kind) => !kind.projected).map((kind) => kind.kinds[0]))].join(', ')}.`,
+    examples: ['apply -f pools.yaml', 'apply -f pools/ -f pods.yaml', 'apply -f - < pools.yaml'],
+  });
+  withSocket(withFiles(command, true));
+  command.option('-n, --namespace <name>', 'the namespace of objects that state none');
+  return command.action((options: FileOptions) => sendManifests(shell, options, 'apply'));
+}
+
+/** Sends the manifests in batches and reports every object; failures leave exit code 1. */
+export async function sendManifests(
+  shell: Shell,
+  options: FileOptions,
+  mode: ApplyRequest['mode'],
+): Promise<void> {
+  const sourced = readManifestFiles(options.filename, {
+    folder: shell.folder,
+    recursive: options.recursive === true,
+  });
+  if (sourced.length === 0) {
+    throw new OrbweaverError('USAGE', `no objects in ${options.filename.join(', ')}`);
+  }
+  const objects = sourced.map((item) => placeInNamespace(item, options.namespace));
+  const agent = shell.agent(options);
+  const progress = openProgress();
+  for (let at = 0; at < objects.length; at += BATCH) {
+    const request: ApplyRequest = { objects: objects.slice(at, at + BATCH), mode };
+    const { results } = await agent.post<ApplyResponse>('/v1/apply', request);
+    for (const result of results) {
+      reportResult(shell, result);
+    }
+    progress.update(`${at + request.objects.length} of ${objects.length} objects`);
+  }
+  progress.end();
+}
+
+function reportResult(shell: Shell, result: ApplyResult): void {
+  for (const warning of result.warnings) {
+    shell.terminal.err(`${shell.terminal.yellow(`Warning: ${warning}`)}\n`);
+  }
+  if (result.error !== undefined) {
+    const { code, message, details } = result.error;
+    const text = describeError(new OrbweaverError(code, message, details));
+    shell.terminal.err(`${shell.terminal.red(text)}\n`);
+    shell.exitCode = 1;
+    return;
+  }
+  shell.terminal.out(`${objectName(result.object)} ${result.action}\n`);
+}
+
+/** The object in the namespace of `-n` where it states none. Throws USAGE where it states another. */
+function placeInNamespace({ object, source }: SourcedObject, namespace: string | undefined) {
+  const stated = object.metadata.namespace;
+  if (namespace === undefined || stated === namespace) {
+    return object;
+  }
+  if (stated !== undefined) {
+    throw new OrbweaverError(
+      'USAGE',
+      `${source}: ${object.kind} ${object.metadata.name} states the namespace ${stated}, but -n says ${namespace}`,
+    );
+  }
+  return { ...object, metadata: { ...object.metadata, namespace } };
+}

@@ -1,0 +1,46 @@
+/** `orbweaver version`. */
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import type { AgentResponse } from '../agent/protocol.ts';
+import { OrbweaverError } from '../catalogue/errors.ts';
+import { declareCommand, withSocket } from './command.ts';
+import type { Shell, SocketOption } from './shell.ts';
+
+/** The version in package.json, two folders above this one, or three in the compiled form. */
+export function ownVersion(): string {
+  for (const path of ['../../package.json', '../../../package.json']) {
+    try {
+      const text = readFileSync(new URL(path, import.meta.url), 'utf8');
+      const { name, version } = JSON.parse(text) as { name?: string; version?: string };
+      if (name === 'orbweaver' && version !== undefined) {
+        return version;
+      }
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+        throw error;
+      }
+    }
+  }
+  return 'unknown';
+}
+
+export function versionCommand(shell: Shell): Command {
+  const command = declareCommand({
+    usage: 'version',
+    summary: 'Print the versions of this command and of the agent',
+    examples: ['version', 'version --socket ./run/cni.sock'],
+  });
+  return withSocket(command).action(async (options: SocketOption) => {
+    shell.terminal.out(`orbweaver ${ownVersion()} (Node ${process.versions.node})\n`);
+    try {
+      const agent = await shell.agent(options).get<AgentResponse>('/v1/agent');
+      const state = agent.ready ? 'ready' : 'not ready';
+      shell.terminal.out(`agent ${agent.version} on node ${agent.node}, ${state}\n`);
+    } catch (error) {
+      if (!(error instanceof OrbweaverError) || error.code !== 'AGENT_UNREACHABLE') {
+        throw error;
+      }
+      shell.terminal.out(`no agent: ${error.message}\n`);
+    }
+  });
+}
