@@ -68,7 +68,7 @@ const byLabels = fc.array(expression, { maxLength: 3 }).map(
 const byNames = fc.uniqueArray(name, { minLength: 1, maxLength: 3 }).map(
   (list): SlowAffinity => ({
     affinity: names(...list),
-    takes: (thing) => list.includes(thing.name),
+    takes: (thing) => list.some((listed) => listed === thing.name),
   }),
 );
 
