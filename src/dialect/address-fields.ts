@@ -8,7 +8,7 @@ import { type Address, type Family, familyOf, parseAddress } from '../net/addres
 import { type Cidr, cidrContains, formatCidr, parseCidr } from '../net/cidr.ts';
 import { parseRange, type Range } from '../net/range.ts';
 import { RangeSet } from '../net/range-set.ts';
-import { invalid } from '../selector/field-error.ts';
+import { forbidden, invalid } from '../selector/field-error.ts';
 import type { Route } from './pool.ts';
 import { type Fields, fieldFault, inline, listAt, mapAt, textAt, textsAt } from './spec-fields.ts';
 
@@ -103,7 +103,10 @@ export function readAddresses(spec: Fields, rule: RangeRule): ListedAddresses {
     rule,
   );
   const ranges = ips.subtract(excluded);
-  checkCount(ranges.count, 'spec.ips');
+  if (ranges.count > LIMITS.poolRangesMax) {
+    const detail = `leaves ${ranges.count} separate ranges of 'spec.ips', at most ${LIMITS.poolRangesMax}`;
+    throw fieldFault(forbidden('spec.excludeIPs', detail));
+  }
   return { ips, excluded, ranges };
 }
 
