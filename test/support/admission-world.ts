@@ -62,6 +62,15 @@ export class AdmissionWorld {
     return admission;
   }
 
+  /** Deletes what is there. */
+  remove(kind: string, name: string): void {
+    const previous = this.objects.get(`${kind}/${name}`);
+    admit('DELETE', undefined, previous, this.context);
+    this.objects.delete(`${kind}/${name}`);
+    this.subnets.delete(name);
+    for (const pool of this.pools.poolsNamed(name)) this.pools.delete(pool.dialect, name);
+  }
+
   #index(object: KubeObject): void {
     const id = kindOf(object).id;
     if (id === 'SpiderSubnet') this.subnets.put(readSpiderSubnet(object));
