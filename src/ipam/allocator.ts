@@ -158,16 +158,26 @@ export class Allocator {
     return this.withCatalog(() => this.#entries.get(keyOf(pool))?.reserved ?? RangeSet.empty);
   }
 
-  /** The address a claim would get from this pool now, if the pool is not full or all at rest. */
-  peek(pool: Pool): Address | undefined {
+  /**
+   * The address a claim would get from this pool after `given` others, 0 for the very next; undefined where
+   * it would have none, or only addresses at rest. Nothing stays claimed.
+   */
+  peek(pool: Pool, given = 0): Address | undefined {
     return this.withCatalog(() => {
       this.#engine.advance(this.#tick(this.#clock.now()));
       const entry = this.#entries.get(keyOf(pool));
-      const address = entry && this.#engine.claimNext(entry.handle, undefined);
-      if (address !== undefined) {
+      const taken: Address[] = [];
+      while (entry !== undefined && taken.length <= given) {
+        const address = this.#engine.claimNext(entry.handle, undefined);
+        if (address === undefined) {
+          break;
+        }
+        taken.push(address);
+      }
+      for (const address of taken) {
         this.#engine.unclaim(address);
       }
-      return address;
+      return taken[given];
     });
   }
 

@@ -1,0 +1,34 @@
+/** Why would this pod get this address, or none? The very code of ADD, with nothing claimed. */
+import { type Explanation, explain } from '../choose/explain.ts';
+import type { CalledAs, PodView } from '../choose/subject.ts';
+import { readNetworkConfig } from './network-config.ts';
+import type { Parts } from './parts.ts';
+
+export interface ExplainRequest {
+  /** The pod, whether it exists or not. */
+  readonly pod: PodView;
+  /** The node it would run on; undefined: its own, else the agent's. */
+  readonly node: string | undefined;
+  readonly interfaceName: string;
+  readonly calledAs: CalledAs;
+  /** The network config as JSON text; undefined: one that says nothing about addresses. */
+  readonly config: string | undefined;
+}
+
+/** Explains what an ADD of this pod would be told now. Throws what reading the config throws. */
+export function explainPod(parts: Parts, request: ExplainRequest): Explanation {
+  const { pod, calledAs, interfaceName } = request;
+  const node = request.node ?? (pod.node || parts.node);
+  const config = readNetworkConfig(request.config ?? '{"name":"explain"}');
+  const subject = {
+    calledAs,
+    pod: { ...pod, node },
+    namespace: parts.cluster.namespace(pod.namespace),
+    node: parts.cluster.node(node),
+    interfaceName,
+    wishes: config.wishes(''),
+  };
+  return parts.allocator.withCatalog((catalog) =>
+    explain(catalog, parts.cluster.conf(), subject, parts.allocator),
+  );
+}
