@@ -65,7 +65,7 @@ export class AffinityClass {
       this.#evaluate(pool, affinity.selector);
       return;
     }
-    const byKey = groupByKey(requirementsOf(affinity));
+    const byKey = Map.groupBy(requirementsOf(affinity), (requirement) => requirement.key);
     const added = [...byKey.keys()].filter((key) => !this.#keys.has(key)).length;
     if (affinity.kind === 'selector' && this.#keys.size + added > LIMITS.affinityKeysMax) {
       this.#evaluate(pool, affinity.selector);
@@ -218,19 +218,6 @@ function requirementsOf(affinity: Affinity): readonly Requirement[] {
   return affinity.kind === 'selector' && affinity.selector.kind === 'requirements'
     ? affinity.selector.requirements
     : [];
-}
-
-function groupByKey(requirements: readonly Requirement[]): Map<string, Requirement[]> {
-  const groups = new Map<string, Requirement[]>();
-  for (const requirement of requirements) {
-    const group = groups.get(requirement.key);
-    if (group === undefined) {
-      groups.set(requirement.key, [requirement]);
-    } else {
-      group.push(requirement);
-    }
-  }
-  return groups;
 }
 
 function sameLabels(a: Labels, b: Labels): boolean {

@@ -7,7 +7,7 @@ import { OrbweaverError } from '../catalogue/errors.ts';
 import type { Pool } from '../dialect/pool.ts';
 import { type Family, familyOf, formatAddress } from '../net/address.ts';
 import { formatCidr, parseCidr } from '../net/cidr.ts';
-import type { CalicoList, CalicoRule } from './calico-sources.ts';
+import { type CalicoList, type CalicoRule, calicoSourcesInUse } from './calico-sources.ts';
 import type { Property } from './catalog.ts';
 import type { Choice, FamilyChoice, Rejection, SourceName } from './choice.ts';
 import { calicoAddressError, describeRejections, type Refuse } from './messages.ts';
@@ -68,10 +68,10 @@ export function chooseByCalico(context: Context, rule: CalicoRule, refuse: Refus
   };
 }
 
-/** The first family's source stands for the rule; a family without a list of its own is said in the notes. */
+/** Families may have different sources; the first that somebody wrote stands for the rule. */
 function sourceOf(rule: CalicoRule): SourceName {
-  const [first] = rule.families.flatMap((family) => rule.lists[family] ?? []);
-  return first?.source ?? 'Calico enabled pools';
+  const unwritten = 'Calico enabled pools';
+  return calicoSourcesInUse(rule).find((source) => source !== unwritten) ?? unwritten;
 }
 
 function chooseListed(run: Run, list: CalicoList): FamilyChoice {

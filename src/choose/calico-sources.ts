@@ -31,6 +31,13 @@ export interface CalicoRule {
 
 const FAMILIES = [4, 6] as const;
 
+/** Where a user may write a list, in order of priority. */
+export const CALICO_SOURCES = [
+  'Calico pod annotation',
+  'Calico namespace annotation',
+  'Calico CNI config',
+] as const satisfies readonly SourceName[];
+
 /**
  * The lists that were written, in order of priority. An empty one counts: it hides those behind it and leaves
  * the choice to the selectors. Throws what the readers of annotations throw.
@@ -40,20 +47,13 @@ export function calicoLists(context: Context): readonly (CalicoList & { family: 
   const { pod, namespace } = annotationsOf(context);
   const { ipv4Pools, ipv6Pools } = subject.wishes;
   const config = configListsAreCalicos(catalog, subject) ? { ipv4Pools, ipv6Pools } : undefined;
-  const found: (CalicoList & { family: Family })[] = [];
-  for (const [source, lists] of [
-    ['Calico pod annotation', pod],
-    ['Calico namespace annotation', namespace],
-    ['Calico CNI config', config],
-  ] as const) {
-    for (const family of FAMILIES) {
-      const pools = family === 4 ? lists?.ipv4Pools : lists?.ipv6Pools;
-      if (pools !== undefined) {
-        found.push({ source, family, pools });
-      }
-    }
-  }
-  return found;
+  const written = [pod, namespace, config];
+  return CALICO_SOURCES.flatMap((source, at) =>
+    FAMILIES.flatMap((family) => {
+      const pools = family === 4 ? written[at]?.ipv4Pools : written[at]?.ipv6Pools;
+      return pools === undefined ? [] : [{ source, family, pools }];
+    }),
+  );
 }
 
 /** Whether the user wrote anything in Calico's words about the pod's pools or addresses. */
@@ -92,6 +92,18 @@ export function readCalicoRule(context: Context): CalicoRule {
     requested,
     notes,
   };
+}
+
+/** Where the families of a rule get their pools from, each source once, in the order of families. */
+export function calicoSourcesInUse(rule: CalicoRule): readonly SourceName[] {
+  const sources = rule.families.map((family): SourceName => {
+    const requested = rule.requested.get(family);
+    if (requested !== undefined) {
+      return requested.road === IP_ADDRS ? 'Calico pod annotation' : 'Calico enabled pools';
+    }
+    return rule.lists[family]?.source ?? 'Calico enabled pools';
+  });
+  return [...new Set(sources)];
 }
 
 function annotationsOf({ subject }: Context): {

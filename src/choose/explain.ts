@@ -1,0 +1,231 @@
+/**
+ * Why would this pod get this address, or none? It runs the code of `choose` and claims nothing.
+ */
+import { OrbweaverError } from '../catalogue/errors.ts';
+import type { Pool, Route } from '../dialect/pool.ts';
+import type { SpiderpoolConf } from '../dialect/spiderpool-conf.ts';
+import type { Address, Family } from '../net/address.ts';
+import type { Catalog } from './catalog.ts';
+import type { Choice, FamilyChoice, RejectionCause, SourceName } from './choice.ts';
+import { chooseOrRefuse } from './choose.ts';
+import { exhaustedError, type PoolCounts } from './messages.ts';
+import { explainSources, type SourceLine } from './source-lines.ts';
+import type { Context } from './sources.ts';
+import type { Subject } from './subject.ts';
+import { warningsOf } from './warnings.ts';
+
+/** What the allocator tells of pools. */
+export interface PoolUsage {
+  counts(pool: Pool): PoolCounts | undefined;
+  /**
+   * The address that the pool would give after `given` others, 0 for the very next; undefined where it would
+   * have none, or only addresses at rest.
+   */
+  peek(pool: Pool, given: number): Address | undefined;
+}
+
+/** One pool of the source, and what came of it. */
+export interface PoolLine {
+  readonly name: string;
+  readonly dialect: Pool['dialect'];
+  readonly verdict: 'candidate' | 'refused';
+  /** Place in the order to try, from 1; undefined for a refused pool. */
+  readonly place: number | undefined;
+  /** What spoke against it; undefined for a candidate. */
+  readonly cause: RejectionCause | undefined;
+  /** The dialect's reason; empty for a candidate. */
+  readonly reason: string;
+  /** Which requirement failed and what was found instead; may be empty. */
+  readonly because: string;
+  readonly counts: PoolCounts | undefined;
+}
+
+/** The address that would be given. */
+export interface NextAddress {
+  readonly address: Address;
+  readonly pool: string;
+}
+
+export interface FamilyLine {
+  readonly family: Family;
+  /** Candidates in the order to try, then refused pools in the order listed. */
+  readonly pools: readonly PoolLine[];
+  /** Undefined where nothing is free, or only addresses at rest. */
+  readonly next: NextAddress | undefined;
+  /** Set where the call asks for an address by number, with who asks. */
+  readonly requested: { readonly address: Address; readonly road: string } | undefined;
+}
+
+export interface InterfaceLine {
+  /** Empty for an item of `ippools` without a name. */
+  readonly name: string;
+  readonly order: number;
+  readonly cleanGateway: boolean;
+  readonly families: readonly FamilyLine[];
+}
+
+/** What an ADD would be told. */
+export interface Refusal {
+  readonly code: string;
+  readonly cni: number;
+  readonly message: string;
+  readonly details: string;
+  readonly hint: string;
+}
+
+export interface Explanation {
+  /** Undefined where no source could be read or none speaks. */
+  readonly dialect: Choice['dialect'] | undefined;
+  readonly source: SourceName | undefined;
+  /** Every source in order of priority, with what came of it. */
+  readonly sources: readonly SourceLine[];
+  readonly interfaces: readonly InterfaceLine[];
+  readonly customRoutes: readonly Route[];
+  /** Undefined where an ADD would succeed now. */
+  readonly refusal: Refusal | undefined;
+  readonly notes: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** Explains a call. Throws nothing that `choose` would throw: that becomes the refusal. */
+export function explain(
+  catalog: Catalog,
+  conf: SpiderpoolConf,
+  subject: Subject,
+  usage: PoolUsage,
+): Explanation {
+  const context: Context = { catalog, conf, subject };
+  const refusals: OrbweaverError[] = [];
+  const choice = catching(refusals, () =>
+    chooseOrRefuse(context, (error) => {
+      refusals.push(error);
+    }),
+  );
+  const interfaces =
+    choice === undefined ? [] : explainInterfaces(context, choice, usage, refusals);
+  const [refusal] = refusals;
+  return {
+    dialect: choice?.dialect,
+    source: choice?.source,
+    sources: explainSources(context, choice),
+    interfaces,
+    customRoutes: choice?.customRoutes ?? [],
+    refusal: refusal === undefined ? undefined : refusalOf(refusal),
+    notes: choice?.notes ?? [],
+    warnings: warningsOf(context, choice),
+  };
+}
+
+function catching<T>(errors: OrbweaverError[], act: () => T): T | undefined {
+  try {
+    return act();
+  } catch (error) {
+    if (!(error instanceof OrbweaverError)) {
+      throw error;
+    }
+    errors.push(error);
+    return undefined;
+  }
+}
+
+function explainInterfaces(
+  context: Context,
+  choice: Choice,
+  usage: PoolUsage,
+  refusals: OrbweaverError[],
+): InterfaceLine[] {
+  const given = new Map<Pool, number>();
+  return choice.interfaces.map((item) => ({
+    name: item.name,
+    order: item.order,
+    cleanGateway: item.cleanGateway,
+    families: item.families.map((family) => {
+      const next = nextOf(family, usage, given);
+      const counts = family.candidates.flatMap((pool) => usage.counts(pool) ?? []);
+      if (isExhausted(family, next, counts)) {
+        refusals.push(exhaustedError(choice, item, family, counts));
+      }
+      return explainFamily(context, choice, family, usage, next);
+    }),
+  }));
+}
+
+/** The first candidate's next address, beside those promised to other interfaces already. */
+function nextOf(
+  family: FamilyChoice,
+  usage: PoolUsage,
+  given: Map<Pool, number>,
+): NextAddress | undefined {
+  for (const pool of family.candidates) {
+    const before = given.get(pool) ?? 0;
+    const address = family.requested ?? usage.peek(pool, before);
+    if (address !== undefined) {
+      given.set(pool, before + 1);
+      return { address, pool: pool.name };
+    }
+  }
+  return undefined;
+}
+
+function isExhausted(
+  family: FamilyChoice,
+  next: NextAddress | undefined,
+  counts: readonly PoolCounts[],
+): boolean {
+  return (
+    family.candidates.length > 0 &&
+    next === undefined &&
+    counts.every((count) => count.free + count.resting === 0)
+  );
+}
+
+function explainFamily(
+  { catalog }: Context,
+  choice: Choice,
+  family: FamilyChoice,
+  usage: PoolUsage,
+  next: NextAddress | undefined,
+): FamilyLine {
+  const candidates = family.candidates.map(
+    (pool, at): PoolLine => ({
+      name: pool.name,
+      dialect: pool.dialect,
+      verdict: 'candidate',
+      place: at + 1,
+      cause: undefined,
+      reason: '',
+      because: '',
+      counts: usage.counts(pool),
+    }),
+  );
+  const refused = family.rejections().map((rejection): PoolLine => {
+    const pool = catalog.find(choice.dialect, rejection.pool);
+    return {
+      name: rejection.pool,
+      dialect: pool?.dialect ?? choice.dialect,
+      verdict: 'refused',
+      place: undefined,
+      cause: rejection.cause,
+      reason: rejection.text,
+      because: rejection.because,
+      counts: pool === undefined ? undefined : usage.counts(pool),
+    };
+  });
+  const { requested: address, road } = family;
+  return {
+    family: family.family,
+    pools: [...candidates, ...refused],
+    next,
+    requested: address === undefined ? undefined : { address, road },
+  };
+}
+
+function refusalOf(error: OrbweaverError): Refusal {
+  return {
+    code: error.code,
+    cni: error.row.cni,
+    message: error.message,
+    details: error.details,
+    hint: error.row.hint,
+  };
+}
