@@ -29,6 +29,9 @@ import {
 
 export type FieldType = 'version' | 'text' | 'texts' | 'boolean' | 'integer' | 'list' | 'map';
 
+/** What a selector looks at. */
+export type Who = 'node' | 'namespace' | 'pod';
+
 /** What one form is called and how it names its fields. */
 export interface PoolForm {
   readonly dialect: 'spiderpool' | 'spiderpool-v1';
@@ -44,7 +47,7 @@ export interface PoolForm {
   /** Other spellings of `spec.ipVersion` that are read. */
   readonly versionAliases: ReadonlyMap<unknown, Family>;
   /** Selector fields by class; of several spellings one may be set. */
-  readonly selectors: Readonly<Record<'node' | 'namespace' | 'pod', readonly string[]>>;
+  readonly selectors: Readonly<Record<Who, readonly string[]>>;
   /** Values the schema fills in where a field is absent. */
   readonly defaults: Readonly<Record<string, unknown>>;
 }
@@ -111,27 +114,19 @@ export function poolNames(spec: Fields, field: string): readonly string[] {
 }
 
 /** The selector field of a class that is set, under the spelling used; undefined where none is. */
-export function selectorField(
-  spec: Fields,
-  form: PoolForm,
-  of: 'node' | 'namespace' | 'pod',
-): string | undefined {
-  const set = form.selectors[of].filter((name) => spec[name] !== undefined && spec[name] !== null);
+export function selectorField(spec: Fields, form: PoolForm, who: Who): string | undefined {
+  const set = form.selectors[who].filter((name) => spec[name] !== undefined && spec[name] !== null);
   if (set.length <= 1) return set[0];
   const detail = `set either spec.${set[0]} or spec.${set[1]}, they are two spellings of one field`;
   throw fieldFault(invalid(`spec.${set[1]}`, spec[set[1]!], detail));
 }
 
 /** Who may use the pool, in one class. A name list replaces the selector (4.2 rows 5 and 6). */
-export function poolAffinity(
-  spec: Fields,
-  form: PoolForm,
-  of: 'node' | 'namespace' | 'pod',
-): Affinity {
-  const field = selectorField(spec, form, of);
+export function poolAffinity(spec: Fields, form: PoolForm, who: Who): Affinity {
+  const field = selectorField(spec, form, who);
   const selector =
     field === undefined ? undefined : readLabelSelector(spec[field], `spec.${field}`);
-  const namesField = `${of}Name`;
+  const namesField = `${who}Name`;
   if (Object.hasOwn(form.fields, namesField)) {
     const names = poolNames(spec, namesField);
     if (names.length > 0) return { kind: 'names', names };

@@ -20,10 +20,10 @@ export function poolWarnings(spec: Fields, form: PoolForm): string[] {
       `spec.default: the pool is a cluster default, but ${narrowed.join(' and ')} keep other pods out; those pods fail unless another default pool takes them`,
     );
   }
-  for (const of of ['node', 'namespace'] as const) {
-    const selector = selectorField(spec, form, of);
-    if (selector !== undefined && isFilled(spec[`${of}Name`])) {
-      warnings.push(`spec.${selector} has no effect: spec.${of}Name replaces it`);
+  for (const who of ['node', 'namespace'] as const) {
+    const selector = selectorField(spec, form, who);
+    if (selector !== undefined && isFilled(spec[`${who}Name`])) {
+      warnings.push(`spec.${selector} has no effect: spec.${who}Name replaces it`);
     }
   }
   if (form.dialect === 'spiderpool' && spec.vlan !== undefined) {
@@ -34,9 +34,9 @@ export function poolWarnings(spec: Fields, form: PoolForm): string[] {
 
 /** The fields, as paths, by which the pool keeps some pods out. */
 function narrowingFields(spec: Fields, form: PoolForm): string[] {
-  return CLASSES.flatMap((of) => {
-    if (isFilled(spec[`${of}Name`])) return [`spec.${of}Name`];
-    const selector = selectorField(spec, form, of);
+  return CLASSES.flatMap((who) => {
+    if (isFilled(spec[`${who}Name`])) return [`spec.${who}Name`];
+    const selector = selectorField(spec, form, who);
     return selector === undefined ? [] : [`spec.${selector}`];
   });
 }
