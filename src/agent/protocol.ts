@@ -5,6 +5,8 @@
  * A refusal is `{"error": ErrorBody}` with a status of 400 and above.
  */
 import type { ErrorCode } from '../catalogue/errors.ts';
+import type { PoolLine, Refusal } from '../choose/explain.ts';
+import type { SourceLine } from '../choose/source-lines.ts';
 import type { KindId } from '../dialect/kinds.ts';
 import type { KubeObject } from '../dialect/kube-object.ts';
 
@@ -169,4 +171,49 @@ export interface AgentResponse {
   readonly version: string;
   readonly node: string;
   readonly ready: boolean;
+}
+
+/** POST /v1/explain. Either an applied pod by name, or the manifest of one that need not exist. */
+export interface ExplainRequest {
+  readonly namespace: string;
+  readonly name: string;
+  readonly object?: KubeObject;
+  /** Undefined: the pod's own, else the agent's. */
+  readonly node?: string;
+  readonly interface: string;
+  /** The name that the plugin would be called by; it decides the dialect. */
+  readonly calledAs?: string;
+  /** The network config, as JSON text. */
+  readonly config?: string;
+}
+
+export interface ExplainedFamily {
+  readonly family: 4 | 6;
+  readonly pools: readonly PoolLine[];
+  /** What an ADD would get now. */
+  readonly next?: { readonly address: string; readonly pool: string };
+  readonly requested?: { readonly address: string; readonly road: string };
+}
+
+export interface ExplainResponse {
+  readonly pod: { readonly namespace: string; readonly name: string; readonly node: string };
+  /** What the pod holds already; a new sandbox keeps it. */
+  readonly held: readonly {
+    readonly interface: string;
+    readonly address: string;
+    readonly pool: string;
+  }[];
+  readonly dialect?: string;
+  readonly source?: string;
+  readonly sources: readonly SourceLine[];
+  readonly interfaces: readonly {
+    readonly name: string;
+    readonly order: number;
+    readonly cleanGateway: boolean;
+    readonly families: readonly ExplainedFamily[];
+  }[];
+  readonly customRoutes: readonly { readonly dst: string; readonly gw: string }[];
+  readonly refusal?: Refusal;
+  readonly notes: readonly string[];
+  readonly warnings: readonly string[];
 }

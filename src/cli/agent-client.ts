@@ -80,10 +80,10 @@ export class AgentClient {
 
 function readError(value: unknown): OrbweaverError {
   const error = (value as { error?: Record<string, unknown> } | null)?.error ?? {};
-  const code = String(error['code']);
+  const code = String(error.code);
   return new OrbweaverError(
     code in ERRORS ? (code as ErrorCode) : 'INTERNAL',
-    String(error['message'] ?? 'the agent gave no reason'),
-    String(error['details'] ?? ''),
+    String(error.message ?? 'the agent gave no reason'),
+    String(error.details ?? ''),
   );
 }

@@ -1,14 +1,16 @@
 /** Tables for people: kubectl's aligned columns, and calicoctl's boxes. */
 
+/** kubectl's tables leave three blanks between columns. */
 const GAP = '   ';
 
 /**
- * Columns aligned to their widest cell, three blanks between, header first, one line a row, each ended by a
+ * Columns aligned to their widest cell, `gap` between, header first, one line a row, each ended by a
  * line feed. Empty without a header. Cells lose control characters: they come from manifests.
  */
 export function alignedTable(
   header: readonly string[],
   rows: readonly (readonly string[])[],
+  gap: string = GAP,
 ): string {
   if (header.length === 0) {
     return '';
@@ -20,7 +22,7 @@ export function alignedTable(
       (row) =>
         `${row
           .map((cell, column) => pad(cell, widths[column]!))
-          .join(GAP)
+          .join(gap)
           .trimEnd()}\n`,
     )
     .join('');

@@ -14,8 +14,8 @@ export interface Terminal {
 /** The process's own terminal. NO_COLOR (any value) and TERM=dumb turn colour off. */
 export function processTerminal(): Terminal {
   const plain =
-    (process.env['NO_COLOR'] ?? '') !== '' ||
-    process.env['TERM'] === 'dumb' ||
+    (process.env.NO_COLOR ?? '') !== '' ||
+    process.env.TERM === 'dumb' ||
     process.stdout.isTTY !== true;
   const paint = (code: number) => (text: string) =>
     plain ? text : `\u001b[${code}m${text}\u001b[0m`;

@@ -1,0 +1,86 @@
+/**
+ * A pod's addresses as an object: SpiderEndpoint (reference/spiderpool.md 1.3), and for pods on older pools
+ * the WorkloadEndpoint of that form, which has the same fields. Computed from the ledger when it is read.
+ */
+import type { PodView } from '../choose/subject.ts';
+import type { KubeObject } from '../dialect/kube-object.ts';
+import type { Pool } from '../dialect/pool.ts';
+import type { Claim } from '../ipam/ports.ts';
+import { familyOf, formatAddress } from '../net/address.ts';
+import { formatCidr } from '../net/cidr.ts';
+
+/** One interface: `status.current.ips[]`. */
+interface EndpointAddress {
+  interface: string;
+  [field: string]: unknown;
+}
+
+export interface EndpointForm {
+  readonly apiVersion: string;
+  readonly kind: string;
+}
+
+/**
+ * The endpoint of one pod. `claims` are all of that pod's, at least one, by order and address; `poolOf` tells
+ * the pool of a claim where it still exists.
+ */
+export function endpointOf(
+  form: EndpointForm,
+  claims: readonly Claim[],
+  pod: PodView | undefined,
+  poolOf: (claim: Claim) => Pool | undefined,
+): KubeObject {
+  const first = claims[0]!;
+  const { namespace, pod: name, uid } = first.owner;
+  const since = Math.min(...claims.map((claim) => claim.claimedAt));
+  const controller = pod?.controller ?? { kind: 'Pod', name };
+  return {
+    ...form,
+    metadata: {
+      name,
+      namespace,
+      creationTimestamp: new Date(since).toISOString().replace(/\.\d+Z$/, 'Z'),
+      ...(pod === undefined
+        ? {}
+        : { ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name, uid: pod.uid }] }),
+    },
+    status: {
+      current: { uid, node: first.node, ips: interfacesOf(claims, poolOf) },
+      ownerControllerType: controller.kind,
+      ownerControllerName: controller.name,
+    },
+  };
+}
+
+/** One element for each interface, carrying both families. */
+function interfacesOf(
+  claims: readonly Claim[],
+  poolOf: (claim: Claim) => Pool | undefined,
+): EndpointAddress[] {
+  const interfaces = new Map<string, EndpointAddress>();
+  for (const claim of claims) {
+    const { interfaceName } = claim.attachment;
+    const key = `${claim.order} ${interfaceName}`;
+    const item = interfaces.get(key) ?? { interface: interfaceName };
+    interfaces.set(key, Object.assign(item, addressFields(claim, poolOf(claim), item)));
+  }
+  return [...interfaces.values()];
+}
+
+function addressFields(claim: Claim, pool: Pool | undefined, item: EndpointAddress): object {
+  const family = familyOf(claim.address);
+  const prefix = pool?.subnet.prefix ?? (family === 4 ? 32 : 128);
+  const routes = (pool?.routes ?? []).map((route) => ({
+    dst: formatCidr(route.destination),
+    gw: formatAddress(route.gateway),
+  }));
+  return {
+    [`ipv${family}`]: `${formatAddress(claim.address)}/${prefix}`,
+    [`ipv${family}Pool`]: claim.pool,
+    ...(pool?.gateway === undefined
+      ? {}
+      : { [`ipv${family}Gateway`]: formatAddress(pool.gateway) }),
+    vlan: pool?.vlan ?? item.vlan ?? 0,
+    ...(routes.length === 0 ? {} : { routes: [...((item.routes as object[]) ?? []), ...routes] }),
+  };
+}
