@@ -243,7 +243,15 @@ function listsOf(key: string, fields: PoolFields, item: string, notes: string[])
   return { ipv4: pick(4), ipv6: pick(6) };
 }
 
-const SPELLINGS = ['interface', 'ipv4', 'ipv6', 'cleangateway'];
+const SPELLINGS = [
+  'interface',
+  'ipv4',
+  'ipv6',
+  'ipv4pools',
+  'ipv6pools',
+  'cleangateway',
+  'defaultRoute',
+];
 
 function unknownFieldNotes(key: string, struct: GoStruct | undefined): string[] {
   return (struct?.unknown ?? []).slice(0, LIMITS.reasonsMax).map((field) => {
