@@ -16,7 +16,10 @@ import type { Schema } from '../sqlite/database.ts';
  *   stays near 200 bytes.
  * - `slots_by_pool` carries all that the used words of blocks are made of, so when the agent starts it reads
  *   this index alone: about 11 bytes a claim instead of 200.
- * - `objects`: the applied Kubernetes objects. `namespace` is empty for cluster-scoped kinds.
+ * - `objects`: the applied Kubernetes objects as JSON. `kind` is the name of dialect/kinds.ts, `namespace` is
+ *   empty for cluster-scoped kinds, `applied` is the manifest of the last apply, which tells a field that was
+ *   taken out of the manifest from one that somebody else has set.
+ * - `counters`: the highest resourceVersion ever given, so that it grows across deletions and restarts.
  */
 const VERSION_1 = `
 CREATE TABLE names (
@@ -70,16 +73,20 @@ LEFT JOIN names AS node ON node.id = slots.node_id
 LEFT JOIN names AS network ON network.id = slots.network_id;
 
 CREATE TABLE objects (
-  kind             TEXT NOT NULL,
-  namespace        TEXT NOT NULL,
-  name             TEXT NOT NULL,
-  uid              TEXT NOT NULL,
-  resource_version INTEGER NOT NULL,
-  body             TEXT NOT NULL,
+  kind      TEXT NOT NULL,
+  namespace TEXT NOT NULL,
+  name      TEXT NOT NULL,
+  body      TEXT NOT NULL,
+  applied   TEXT,
   PRIMARY KEY (kind, namespace, name)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX objects_by_version ON objects (resource_version);
+CREATE TABLE counters (
+  name  TEXT PRIMARY KEY,
+  value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO counters (name, value) VALUES ('resourceVersion', 0);
 `;
 
 /** The schema of `state.db`; the application id spells "Orbw". */

@@ -6,11 +6,17 @@ import { LIMITS } from '../catalogue/limits.ts';
 import type { Clock } from '../ipam/ports.ts';
 import { Database, type FaultPoint } from '../sqlite/database.ts';
 import { type CommitReport, GroupCommit } from '../sqlite/group-commit.ts';
+import { EmbeddedCluster } from './cluster.ts';
 import { EmbeddedLedger } from './ledger.ts';
+import { ObjectStore } from './object-store.ts';
+import { ObjectsTable } from './objects-table.ts';
+import { PoolRegistry } from './pool-registry.ts';
 import { SCHEMA } from './schema.ts';
 
 export interface EmbeddedStoreOptions {
   readonly clock: Clock;
+  /** The name of the agent's own node. */
+  readonly node: string;
   /** After each transaction that reached the disk. */
   readonly onCommit?: (report: CommitReport) => void;
   /** After each transaction that failed as a whole; the store goes on by itself where it can. */
@@ -21,6 +27,8 @@ export interface EmbeddedStoreOptions {
 
 export class EmbeddedStore {
   readonly ledger: EmbeddedLedger;
+  readonly objects: ObjectStore;
+  readonly cluster: EmbeddedCluster;
   readonly #database: Database;
   readonly #commits: GroupCommit;
 
@@ -32,16 +40,29 @@ export class EmbeddedStore {
       onFailure: options.onFailure,
       housekeeping: (writes) => this.ledger.tidy(writes),
     });
-    this.ledger = new EmbeddedLedger({ database, commits: this.#commits, clock: options.clock });
+    const { clock, node } = options;
+    const parts = { database, commits: this.#commits, clock };
+    const table = new ObjectsTable(database);
+    const registry = new PoolRegistry(table);
+    this.ledger = new EmbeddedLedger(parts);
+    this.objects = new ObjectStore({ ...parts, table, registry, ledger: this.ledger });
+    this.cluster = new EmbeddedCluster({ objects: this.objects, registry, node });
   }
 
   /**
    * Opens the state folder and locks it until `close`. Throws STORE_LOCKED, STORE_DAMAGED, STORE_TOO_NEW or
    * STORE_FAILURE (sqlite/database.ts).
    */
-  static open(folder: string, options: EmbeddedStoreOptions): EmbeddedStore {
+  static async open(folder: string, options: EmbeddedStoreOptions): Promise<EmbeddedStore> {
     const database = Database.open(folder, SCHEMA, { fault: options.fault });
-    return new EmbeddedStore(database, options);
+    try {
+      const store = new EmbeddedStore(database, options);
+      await store.objects.prepare();
+      return store;
+    } catch (error) {
+      database.close();
+      throw error;
+    }
   }
 
   /** The state folder, as an absolute path. */

@@ -12,20 +12,21 @@ import { ModelLedger } from './model-ledger.ts';
 export interface LedgerFixture {
   readonly ledger: Ledger;
   readonly close: () => void;
-  /** Makes the ledger forget what it only remembers: closes and opens it. */
-  readonly reopen?: () => void;
 }
 
 const shown = (lines: Iterable<{ address: Address }>) =>
   [...lines].map((line) => formatAddress(line.address));
 
-export function ledgerSuite(name: string, make: () => LedgerFixture): void {
+export function ledgerSuite(
+  name: string,
+  make: () => LedgerFixture | Promise<LedgerFixture>,
+): void {
   describe(`${name} as a ledger`, () => {
     let fixture: LedgerFixture;
     let ledger: Ledger;
 
-    beforeEach(() => {
-      fixture = make();
+    beforeEach(async () => {
+      fixture = await make();
       ledger = fixture.ledger;
     });
 
@@ -43,7 +44,7 @@ export function ledgerSuite(name: string, make: () => LedgerFixture): void {
     it('answers every question as the model does after any list of commits', async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(command, { maxLength: 30 }), async (commands) => {
-          const tested = make();
+          const tested = await make();
           try {
             await sameAsModel(tested, commands);
           } finally {

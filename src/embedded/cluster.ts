@@ -1,0 +1,151 @@
+/** The cluster as one machine knows it: the applied objects. */
+import type { ObjectView, PodView } from '../choose/subject.ts';
+import { isTerminating, type KubeObject, type OwnerReference } from '../dialect/kube-object.ts';
+import type { Pool } from '../dialect/pool.ts';
+import type { SpiderpoolConf } from '../dialect/spiderpool-conf.ts';
+import type { Cluster } from '../ipam/ports.ts';
+import type { Family } from '../net/address.ts';
+import type { RangeSet } from '../net/range-set.ts';
+import type { ObjectStore } from './object-store.ts';
+import type { PoolRegistry } from './pool-registry.ts';
+
+/** Views remembered of each kind; beyond that they are read again. */
+const REMEMBERED_MAX = 10_000;
+
+export class EmbeddedCluster implements Cluster {
+  readonly servesUnknownPods = true;
+  readonly #objects: ObjectStore;
+  readonly #registry: PoolRegistry;
+  readonly #node: string;
+  readonly #views = {
+    Namespace: new Map<string, ObjectView>(),
+    Node: new Map<string, ObjectView>(),
+  };
+
+  /** `node` is the name of the agent's own node: where pods run that name none. */
+  constructor(parts: { objects: ObjectStore; registry: PoolRegistry; node: string }) {
+    this.#objects = parts.objects;
+    this.#registry = parts.registry;
+    this.#node = parts.node;
+    parts.objects.onChange((ref) => {
+      if (ref === undefined) {
+        this.#views.Namespace.clear();
+        this.#views.Node.clear();
+      } else if (ref.kind === 'Namespace' || ref.kind === 'Node') {
+        this.#views[ref.kind].delete(ref.name);
+      }
+    });
+  }
+
+  get poolGeneration(): number {
+    return this.#registry.generation;
+  }
+
+  pools(): readonly Pool[] {
+    return this.#registry.pools();
+  }
+
+  reserved(family: Family): RangeSet {
+    return this.#registry.reserved(family);
+  }
+
+  conf(): SpiderpoolConf {
+    return this.#registry.conf;
+  }
+
+  /** There is only one source, so what it says is always fresh. */
+  async pod(namespace: string, name: string): Promise<PodView | undefined> {
+    return this.podNow(namespace, name);
+  }
+
+  /** The same, at once. */
+  podNow(namespace: string, name: string): PodView | undefined {
+    const object = this.#objects.get({ kind: 'Pod', namespace, name });
+    if (object === undefined) {
+      return undefined;
+    }
+    const { metadata } = object;
+    return {
+      namespace,
+      name,
+      uid: metadata.uid ?? '',
+      node: fieldsOf(object.spec).nodeName || this.#node,
+      labels: metadata.labels ?? {},
+      annotations: metadata.annotations ?? {},
+      dead: isDead(object),
+      controller: this.#controllerOf(object),
+    };
+  }
+
+  namespace(name: string): ObjectView {
+    return this.#view('Namespace', name);
+  }
+
+  node(name: string): ObjectView {
+    return this.#view('Node', name);
+  }
+
+  #view(kind: 'Namespace' | 'Node', name: string): ObjectView {
+    const views = this.#views[kind];
+    const known = views.get(name);
+    if (known !== undefined) {
+      return known;
+    }
+    const metadata = this.#objects.get({ kind, namespace: '', name })?.metadata;
+    const { labels = {}, annotations = {} } = metadata ?? {};
+    const view = { name, labels, annotations };
+    if (views.size >= REMEMBERED_MAX) {
+      views.clear();
+    }
+    views.set(name, view);
+    return view;
+  }
+
+  /**
+   * The top controller: a ReplicaSet's Deployment, a Job's CronJob, else the controller itself; a bare pod is
+   * its own (reference/spiderpool.md 5.1 step 3).
+   */
+  #controllerOf(pod: KubeObject): PodView['controller'] {
+    const owner = controllerReference(pod);
+    if (owner === undefined) {
+      return { kind: 'Pod', name: pod.metadata.name };
+    }
+    const { kind, name } = owner;
+    if (kind === 'ReplicaSet' || kind === 'Job') {
+      const namespace = pod.metadata.namespace ?? '';
+      const object = this.#objects.get({ kind, namespace, name });
+      const above = object && controllerReference(object);
+      if (above !== undefined) {
+        return { kind: above.kind, name: above.name };
+      }
+    }
+    return { kind, name };
+  }
+}
+
+/** The texts of a pod's spec or status that decide something here. */
+interface PodFields {
+  readonly nodeName?: string;
+  readonly restartPolicy?: string;
+  readonly phase?: string;
+  readonly reason?: string;
+}
+
+function fieldsOf(value: unknown): PodFields {
+  return (value ?? {}) as PodFields;
+}
+
+function controllerReference(object: KubeObject): OwnerReference | undefined {
+  return (object.metadata.ownerReferences ?? []).find((owner) => owner.controller === true);
+}
+
+/** Finished or going: reference/spiderpool.md 5.1 step 2. */
+function isDead(pod: KubeObject): boolean {
+  const { restartPolicy = 'Always' } = fieldsOf(pod.spec);
+  const { phase, reason } = fieldsOf(pod.status);
+  return (
+    isTerminating(pod) ||
+    (phase === 'Succeeded' && restartPolicy !== 'Always') ||
+    (phase === 'Failed' && (restartPolicy === 'Never' || reason === 'Evicted'))
+  );
+}
