@@ -18,14 +18,15 @@ export function pluginPath(name: CniCall['calledAs'] = 'orbweaver'): string {
   return join(FOLDER, name);
 }
 
-/** Starts the plugin and comes back at once, so that a test can kill it. */
+/** Starts the plugin and comes back at once, so that a test can kill it. `stdout` may be a file descriptor. */
 export function startPlugin(
   socket: string,
   call: CniCall,
+  stdout: number | 'pipe' = 'pipe',
 ): { readonly child: ChildProcess; readonly reply: Promise<CniReply> } {
   const child = spawn(pluginPath(call.calledAs), [], {
     env: { ...environmentOf(call), ORBWEAVER_SOCKET: socket },
-    stdio: ['pipe', 'pipe', 'ignore'],
+    stdio: ['pipe', stdout, 'ignore'],
   });
   // A plugin that is killed, or that refuses early, does not read its stdin to the end.
   child.stdin!.on('error', () => {});
@@ -43,7 +44,10 @@ async function replyOf(child: ChildProcess): Promise<CniReply> {
     child.on('error', reject);
     child.on('exit', (code) => resolve(code));
   });
-  const [code, printed] = await Promise.all([ended, text(child.stdout!)]);
+  const [code, printed] = await Promise.all([
+    ended,
+    child.stdout === null ? '' : text(child.stdout),
+  ]);
   if (code === null) {
     throw new NoAnswer('the plugin was killed');
   }
