@@ -17,7 +17,7 @@ export function poolWarnings(spec: Fields, form: PoolForm): string[] {
   const narrowed = narrowingFields(spec, form);
   if (spec.default === true && narrowed.length > 0) {
     warnings.push(
-      `spec.default: the pool is a cluster default, but ${narrowed.join(' and ')} keep other pods out; those pods fail unless another default pool takes them`,
+      `spec.default: the pool is a cluster default, but only for pods that match ${narrowed.join(' and ')}; others fail unless another default pool takes them`,
     );
   }
   for (const who of ['node', 'namespace'] as const) {

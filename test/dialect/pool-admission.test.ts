@@ -619,7 +619,7 @@ describe('a pool is accepted with a warning', () => {
     [
       'for a default pool with a narrow selector',
       { ...BASE, default: true, namespaceAffinity: { matchLabels: { a: 'b' } } },
-      'spec.default: the pool is a cluster default, but spec.namespaceAffinity keep',
+      'spec.default: the pool is a cluster default, but only for pods that match spec.namespaceAffinity;',
     ],
     [
       'for a selector that a name list replaces',

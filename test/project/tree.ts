@@ -25,7 +25,7 @@ export function read(path: string): string {
 
 /** Module specifiers that a source file imports. */
 export function importsOf(path: string): string[] {
-  return [...read(path).matchAll(/(?:from|import\()\s*'([^']+)'/g)].map(
-    (match) => match[1] as string,
-  );
+  return [
+    ...read(path).matchAll(/(?:^(?:import|export|\})[^'\n]*\bfrom|^import|import\()\s*'([^']+)'/gm),
+  ].map((match) => match[1] as string);
 }
