@@ -35,5 +35,5 @@ export function wideFromBlocksHigh(high: u64, low: u64): u64 {
 
 /** The nearest double; exact below 2^53. */
 export function wideToDouble(high: u64, low: u64): f64 {
-  return <f64>high * 18446744073709551616.0 + <f64>low;
+  return <f64>high * (4294967296.0 * 4294967296.0) + <f64>low;
 }

@@ -87,10 +87,34 @@ describe.each(['baseline', 'simd', 'debug'] as const)('range algebra (%s build)'
 
   test.each([
     ['reversed', [[9n, 5n]]],
-    ['out of order', [[9n, 9n], [5n, 5n]]], // biome-ignore format: one case, one line
-    ['overlapping', [[1n, 5n], [5n, 9n]]], // biome-ignore format: one case, one line
-    ['touching', [[1n, 4n], [5n, 9n]]], // biome-ignore format: one case, one line
-    ['behind the last address of all', [[1n, TOP], [0n, 0n]]], // biome-ignore format: one case, one line
+    [
+      'out of order',
+      [
+        [9n, 9n],
+        [5n, 5n],
+      ],
+    ],
+    [
+      'overlapping',
+      [
+        [1n, 5n],
+        [5n, 9n],
+      ],
+    ],
+    [
+      'touching',
+      [
+        [1n, 4n],
+        [5n, 9n],
+      ],
+    ],
+    [
+      'behind the last address of all',
+      [
+        [1n, TOP],
+        [0n, 0n],
+      ],
+    ],
   ] as [string, Pair[]][])('a sweep refuses a list that is %s', (_, list) => {
     const good = words([[2n, 3n]]);
     for (const sweep of ['union', 'intersect', 'subtract'] as const) {

@@ -1,0 +1,30 @@
+/**
+ * One slot of the ring: a request that the host writes, and its result.
+ *
+ *     +0        +4     +8               +24    +28
+ *     ┌─────────┬──────┬────────────────┬──────┬────────┐
+ *     │operation│ pool │ address        │ tick │ status │
+ *     └─────────┴──────┴────────────────┴──────┴────────┘
+ */
+import { RING, RING_SLOTS } from './header';
+
+export const RING_SLOT_BYTES: usize = 32;
+
+@unmanaged
+export class RingSlot {
+  operation: u32;
+  pool: u32;
+  w0: u32;
+  w1: u32;
+  w2: u32;
+  w3: u32;
+  tick: u32;
+  status: i32;
+}
+
+/** The slot at a position; positions go round. */
+export function ringSlot(position: u32): RingSlot {
+  return changetype<RingSlot>(RING + <usize>(position % RING_SLOTS) * RING_SLOT_BYTES);
+}
+
+if (offsetof<RingSlot>() !== RING_SLOT_BYTES) ERROR('a ring slot is 32 bytes');
