@@ -27,7 +27,7 @@ interface View {
   rows: readonly number[];
   /** Row of the evaluated selectors; undefined until there is one. */
   evaluated: number | undefined;
-  /** How much of `#evaluatedChanges` the evaluated row has seen. */
+  /** How much of `#evaluatedPuts` the evaluated row has seen. */
   seen: number;
 }
 
@@ -41,7 +41,8 @@ export class AffinityClass {
   /** The keys that each pool has requirements on. */
   readonly #keysOf = new Map<number, readonly string[]>();
   readonly #evaluated = new Map<number, Selector>();
-  #evaluatedChanges: number[] = [];
+  /** Pools in the order in which they came to `#evaluated`; some are gone since. */
+  #evaluatedPuts: number[] = [];
   readonly #views = new Map<string, View>();
   #generation = 0;
 
@@ -88,7 +89,7 @@ export class AffinityClass {
   /** Takes a pool away; one that is not here is no fault. */
   remove(pool: number): void {
     if (this.#evaluated.delete(pool)) {
-      this.#noteEvaluated(pool);
+      this.#forgetEvaluated(pool);
     }
     const keys = this.#keysOf.get(pool);
     if (keys === undefined) {
@@ -165,7 +166,7 @@ export class AffinityClass {
     return view;
   }
 
-  /** Brings the view's evaluated row up to date: only pools that changed since the last call are evaluated. */
+  /** Brings the view's evaluated row up to date: only pools put since the last call are evaluated. */
   #catchUp(view: View, labels: Labels): void {
     view.labels = labels;
     if (view.evaluated === undefined) {
@@ -177,30 +178,36 @@ export class AffinityClass {
       for (const [pool, selector] of this.#evaluated) {
         this.#engine.setBit(view.evaluated, pool, matches(selector, labels) ? 1 : 0);
       }
-      view.seen = this.#evaluatedChanges.length;
+      view.seen = this.#evaluatedPuts.length;
       return;
     }
-    for (; view.seen < this.#evaluatedChanges.length; view.seen += 1) {
-      const pool = this.#evaluatedChanges[view.seen]!;
+    for (; view.seen < this.#evaluatedPuts.length; view.seen += 1) {
+      const pool = this.#evaluatedPuts[view.seen]!;
       const selector = this.#evaluated.get(pool);
-      const bit = selector === undefined || matches(selector, labels) ? 1 : 0;
-      this.#engine.setBit(view.evaluated, pool, bit);
+      if (selector !== undefined) {
+        this.#engine.setBit(view.evaluated, pool, matches(selector, labels) ? 1 : 0);
+      }
     }
   }
 
   #evaluate(pool: number, selector: Selector): void {
     this.#evaluated.set(pool, selector);
-    this.#noteEvaluated(pool);
-  }
-
-  #noteEvaluated(pool: number): void {
-    if (this.#evaluatedChanges.length >= LIMITS.poolsMax) {
+    if (this.#evaluatedPuts.length >= LIMITS.poolsMax) {
       for (const [identity, view] of this.#views) {
         this.#dropView(identity, view);
       }
-      this.#evaluatedChanges = [];
+      this.#evaluatedPuts = [];
     }
-    this.#evaluatedChanges.push(pool);
+    this.#evaluatedPuts.push(pool);
+  }
+
+  /** Done at once and not when a view is next used: by then the engine may have no such pool. */
+  #forgetEvaluated(pool: number): void {
+    for (const view of this.#views.values()) {
+      if (view.evaluated !== undefined) {
+        this.#engine.setBit(view.evaluated, pool, 1);
+      }
+    }
   }
 
   #dropView(identity: string, view: View): void {

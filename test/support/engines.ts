@@ -1,5 +1,6 @@
 /** Engines that the catalog's suite runs on. */
 import type { AffinityEngine } from '../../src/choose/affinity-engine.ts';
+import { Engine } from '../../src/engine/engine.ts';
 import { SlowEngine } from './slow-engine.ts';
 
 /** The affinity part of an engine, with pools. */
@@ -10,4 +11,5 @@ export type PoolEngine = AffinityEngine & {
 
 export const ENGINES: readonly (readonly [string, () => PoolEngine])[] = [
   ['the slow stand-in', () => new SlowEngine()],
+  ['the engine', () => Engine.load()],
 ];

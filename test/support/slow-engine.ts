@@ -28,6 +28,9 @@ export class SlowEngine implements AffinityEngine {
     if (!this.#pools.delete(pool)) {
       throw new Error(`no pool ${pool}`);
     }
+    for (const row of this.#rows.values()) {
+      row.differing.delete(pool);
+    }
   }
 
   addRow(fill: 0 | 1): number {
@@ -45,6 +48,9 @@ export class SlowEngine implements AffinityEngine {
 
   setBit(row: number, pool: number, bit: 0 | 1): void {
     const { fill, differing } = this.#row(row);
+    if (!this.#pools.has(pool)) {
+      throw new Error(`no pool ${pool}`);
+    }
     if (bit === fill) {
       differing.delete(pool);
     } else {
