@@ -32,6 +32,9 @@ const SQLITE = {
 /** Result codes that speak of the request, not of the store: SQLITE_ERROR, CONSTRAINT, MISMATCH, RANGE. */
 const REQUEST_FAULTS: readonly number[] = [1, 19, 20, 25];
 
+/** More pages than a file can have: everything in one step, which is one read transaction. */
+const ALL_PAGES = 0x7fffffff;
+
 /** The primary SQLite result code behind an error, or undefined where SQLite did not raise it. */
 export function sqliteCode(error: unknown): number | undefined {
   const raw = error instanceof OrbweaverError ? error.cause : error;
@@ -133,12 +136,18 @@ export class Connection {
     }
   }
 
-  /** Copies the whole file as of one moment into a new file at `path`, while reads and writes go on. */
+  /**
+   * Copies the whole file as of one moment into the existing empty file at `path`, in another thread, while
+   * reads and writes go on. A connection of its own gives that one moment: this one moves on meanwhile.
+   */
   async backup(path: string): Promise<void> {
+    const source = guarded(this.path, () => new DatabaseSync(this.path, { readOnly: true }));
     try {
-      await backup(this.#database, path);
+      await backup(source, path, { rate: ALL_PAGES });
     } catch (error) {
       throw storeError(error, path);
+    } finally {
+      source.close();
     }
   }
 

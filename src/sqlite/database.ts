@@ -171,9 +171,16 @@ export class Database {
 
   /** Reads the whole file; the first faults in words, or undefined. Takes seconds on a large file. */
   verify(): string | undefined {
-    const rows = this.prepare('PRAGMA quick_check').all();
-    const faults = rows.map(([text]) => String(text)).filter((text) => text !== 'ok');
-    return faults.length === 0 ? undefined : faults.join('; ');
+    try {
+      const rows = this.prepare('PRAGMA quick_check').all();
+      const faults = rows.map(([text]) => String(text)).filter((text) => text !== 'ok');
+      return faults.length === 0 ? undefined : faults.join('; ');
+    } catch (error) {
+      if (error instanceof OrbweaverError && error.code === 'STORE_DAMAGED') {
+        return error.details;
+      }
+      throw error;
+    }
   }
 
   /** Closes the file and gives the folder back. Idempotent. */
