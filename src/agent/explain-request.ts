@@ -2,8 +2,9 @@
 import { OrbweaverError } from '../catalogue/errors.ts';
 import type { Explanation } from '../choose/explain.ts';
 import type { PodView } from '../choose/subject.ts';
+import { canonicalObject } from '../dialect/canonical-object.ts';
 import type { KubeObject } from '../dialect/kube-object.ts';
-import { explainPod as explain } from '../ipam/explain.ts';
+import { explainPod } from '../ipam/explain.ts';
 import type { Parts } from '../ipam/parts.ts';
 import { readCalledAs } from '../ipam/request.ts';
 import { formatAddress } from '../net/address.ts';
@@ -11,19 +12,18 @@ import { formatCidr } from '../net/cidr.ts';
 import type { ExplainedFamily, ExplainRequest, ExplainResponse } from './protocol.ts';
 
 /**
- * Explains one pod. `readPod` makes of a Pod manifest what the cluster makes of an applied one. Throws
- * OBJECT_NOT_FOUND for a pod that is not there, OBJECT_INVALID for a manifest that is no pod.
+ * Explains one pod. Throws OBJECT_NOT_FOUND for a pod that is not there, OBJECT_INVALID for a manifest that is
+ * no pod.
  */
-export async function explainPod(
+export async function explainRequest(
   parts: Parts,
   request: ExplainRequest,
-  readPod: (object: KubeObject) => PodView,
 ): Promise<ExplainResponse> {
   const pod =
     request.object === undefined
       ? await appliedPod(parts, request.namespace, request.name)
-      : readPod(request.object);
-  const explanation = explain(parts, {
+      : manifestPod(request.object);
+  const explanation = explainPod(parts, {
     pod,
     node: request.node,
     interfaceName: request.interface,
@@ -44,6 +44,25 @@ async function appliedPod(parts: Parts, namespace: string, name: string): Promis
     throw new OrbweaverError('OBJECT_NOT_FOUND', `pods "${name}" not found in ${namespace}`);
   }
   return pod;
+}
+
+/** What the cluster would say of the pod once it was applied. */
+function manifestPod(object: KubeObject): PodView {
+  const { kind, metadata, spec } = canonicalObject(object);
+  if (kind !== 'Pod') {
+    throw new OrbweaverError('OBJECT_INVALID', `${kind} "${metadata.name}" is not a Pod`);
+  }
+  const { nodeName } = (spec ?? {}) as { nodeName?: unknown };
+  return {
+    namespace: metadata.namespace ?? 'default',
+    name: metadata.name,
+    uid: metadata.uid ?? '',
+    node: typeof nodeName === 'string' ? nodeName : '',
+    labels: metadata.labels ?? {},
+    annotations: metadata.annotations ?? {},
+    dead: false,
+    controller: { kind: 'Pod', name: metadata.name },
+  };
 }
 
 function heldAddresses(parts: Parts, pod: PodView): ExplainResponse['held'] {

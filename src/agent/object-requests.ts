@@ -2,6 +2,7 @@
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { type Kind, kindById } from '../dialect/kinds.ts';
 import type { KubeObject } from '../dialect/kube-object.ts';
+import type { Edit, ObjectStore } from '../embedded/object-store.ts';
 import { asOrbweaverError, errorBody } from './json-route.ts';
 import { type ProjectionParts, projectObjects } from './projection.ts';
 import type {
@@ -18,61 +19,28 @@ import type {
   PatchRequest,
 } from './protocol.ts';
 
-/** What became of one object that was written. */
-export interface Written {
-  readonly object: KubeObject;
-  readonly action: 'created' | 'configured' | 'unchanged';
-  readonly warnings: readonly string[];
-}
-
 /** The store of applied objects; every write goes through admission and is durable when it resolves. */
-export interface ObjectKeeper {
-  /** Throws OBJECT_INVALID, KIND_UNKNOWN, or OBJECT_EXISTS with `mustBeNew`. */
-  apply(object: KubeObject, options: { mustBeNew: boolean }): Promise<Written>;
-  /** Resolves to undefined where there is no such object. */
-  delete(
-    kind: Kind,
-    namespace: string,
-    name: string,
-  ): Promise<{ terminating: boolean; warnings: readonly string[] } | undefined>;
-  /** Throws OBJECT_NOT_FOUND, and USAGE for a key that has another value. */
-  setMetadata(
-    field: 'annotations' | 'labels',
-    ref: { kind: Kind; namespace: string; name: string },
-    change: Pick<AnnotateRequest, 'set' | 'remove' | 'overwrite'>,
-  ): Promise<Written>;
-  /** Throws OBJECT_NOT_FOUND and OBJECT_INVALID. */
-  patch(
-    ref: { kind: Kind; namespace: string; name: string },
-    type: PatchRequest['type'],
-    patch: unknown,
-  ): Promise<Written>;
-}
+export type ObjectKeeper = Pick<ObjectStore, 'apply' | 'delete' | 'annotate' | 'label' | 'patch'>;
 
-/** Applies each object by itself: one that is refused does not hold up the others. */
+/**
+ * Applies each object by itself, in the order given: one that is refused does not hold up the others. They
+ * are handed over together, so that they share the flushes to disk.
+ */
 export async function applyObjects(
   keeper: ObjectKeeper,
-  request: ApplyRequest,
+  { objects, mode }: ApplyRequest,
 ): Promise<ApplyResponse> {
-  const results: ApplyResult[] = [];
-  for (const object of request.objects) {
-    results.push(await applyOne(keeper, object, request.mode === 'create'));
-  }
-  return { results };
+  return { results: await Promise.all(objects.map((object) => applyOne(keeper, object, mode))) };
 }
 
 async function applyOne(
   keeper: ObjectKeeper,
   object: KubeObject,
-  mustBeNew: boolean,
+  mode: ApplyRequest['mode'],
 ): Promise<ApplyResult> {
   try {
-    const written = await keeper.apply(object, { mustBeNew });
-    return {
-      object: nameOf(written.object),
-      action: written.action,
-      warnings: written.warnings,
-    };
+    const edit = await keeper.apply(object, mode);
+    return { object: nameOf(edit.object), action: edit.action, warnings: edit.warnings };
   } catch (error) {
     return {
       object: nameOf(object),
@@ -87,33 +55,20 @@ function nameOf({ apiVersion, kind, metadata }: KubeObject): ApplyResult['object
   return { apiVersion, kind, name: metadata.name };
 }
 
-/** Deletes each object by itself; `deleted` is told of every one that went. */
+/** Deletes each object by itself, as `applyObjects` applies them. */
 export async function deleteObjects(
   keeper: ObjectKeeper,
-  request: DeleteRequest,
-  deleted: (ref: ObjectRef) => void,
+  { refs }: DeleteRequest,
 ): Promise<DeleteResponse> {
-  const results: DeleteResult[] = [];
-  for (const ref of request.refs) {
-    const result = await deleteOne(keeper, ref);
-    if (result.action === 'deleted') {
-      deleted(ref);
-    }
-    results.push(result);
-  }
-  return { results };
+  return { results: await Promise.all(refs.map((ref) => deleteOne(keeper, ref))) };
 }
 
 async function deleteOne(keeper: ObjectKeeper, ref: ObjectRef): Promise<DeleteResult> {
   try {
-    const outcome = await keeper.delete(kindOfRef(ref), ref.namespace, ref.name);
-    if (outcome === undefined) {
-      return { ref, action: 'missing', warnings: [] };
-    }
-    const action = outcome.terminating ? 'terminating' : 'deleted';
-    return { ref, action, warnings: outcome.warnings };
+    kindOfRef(ref);
+    return { ref, action: await keeper.delete(ref) };
   } catch (error) {
-    return { ref, action: 'failed', warnings: [], error: errorBody(asOrbweaverError(error)) };
+    return { ref, action: 'failed', error: errorBody(asOrbweaverError(error)) };
   }
 }
 
@@ -138,28 +93,27 @@ export async function readObjects(
 /** Sets and removes annotations or labels. */
 export async function editMetadata(
   keeper: ObjectKeeper,
-  field: 'annotations' | 'labels',
+  verb: 'annotate' | 'label',
   request: AnnotateRequest,
 ): Promise<EditResponse> {
-  return asEdit(await keeper.setMetadata(field, resolved(request.ref), request));
+  kindOfRef(request.ref);
+  return asResponse(await keeper[verb](request.ref, request));
 }
 
 /** Changes fields of one object. */
 export async function patchObject(
   keeper: ObjectKeeper,
-  request: PatchRequest,
+  { ref, type, patch }: PatchRequest,
 ): Promise<EditResponse> {
-  return asEdit(await keeper.patch(resolved(request.ref), request.type, request.patch));
+  kindOfRef(ref);
+  return asResponse(await keeper.patch(ref, type, patch));
 }
 
-function asEdit({ object, action, warnings }: Written): EditResponse {
+function asResponse({ object, action, warnings }: Edit): EditResponse {
   return { object, changed: action !== 'unchanged', warnings };
 }
 
-function resolved(ref: ObjectRef): { kind: Kind; namespace: string; name: string } {
-  return { kind: kindOfRef(ref), namespace: ref.namespace, name: ref.name };
-}
-
+/** Throws KIND_UNKNOWN for what another version of the CLI may have sent. */
 function kindOfRef(ref: Pick<ObjectRef, 'kind'>): Kind {
   const kind = kindById(ref.kind) as Kind | undefined;
   if (kind === undefined) {

@@ -3,9 +3,10 @@
  * stored, so it is never out of date (DESIGN section 4, "projections").
  */
 import type { PodView } from '../choose/subject.ts';
-import { type Kind, kindById } from '../dialect/kinds.ts';
+import type { Kind } from '../dialect/kinds.ts';
 import type { KubeObject } from '../dialect/kube-object.ts';
 import type { DialectName, Pool } from '../dialect/pool.ts';
+import type { ObjectStore } from '../embedded/object-store.ts';
 import type { Allocator } from '../ipam/allocator.ts';
 import { poolOfClaim } from '../ipam/pool-of-claim.ts';
 import type { Claim, Cluster, Ledger } from '../ipam/ports.ts';
@@ -13,15 +14,8 @@ import { endpointOf } from './endpoint.ts';
 import { withPodStatus, withWorkloadStatus } from './pod-status.ts';
 import { withPoolStatus } from './pool-status.ts';
 
-/** The applied objects. */
-export interface ObjectSource {
-  /** Objects of a kind, of one namespace or of all, by namespace and name. */
-  list(kind: Kind, namespace?: string): Iterable<KubeObject>;
-  get(kind: Kind, namespace: string, name: string): KubeObject | undefined;
-}
-
 export interface ProjectionParts {
-  readonly objects: ObjectSource;
+  readonly objects: Pick<ObjectStore, 'list' | 'get'>;
   readonly ledger: Ledger;
   readonly cluster: Cluster;
   readonly allocator: Allocator;
@@ -68,10 +62,11 @@ export async function projectObjects(
 function applied(parts: ProjectionParts, kind: Kind, selection: Selection): KubeObject[] {
   const { namespace, name } = selection;
   if (name === undefined || (kind.namespaced && namespace === undefined)) {
-    const all = parts.objects.list(kind, kind.namespaced ? namespace : undefined);
-    return [...all].filter((object) => name === undefined || object.metadata.name === name);
+    const all = parts.objects.list(kind.id, namespace);
+    return all.filter((object) => name === undefined || object.metadata.name === name);
   }
-  const object = parts.objects.get(kind, kind.namespaced ? (namespace ?? '') : '', name);
+  const place = kind.namespaced ? (namespace ?? '') : '';
+  const object = parts.objects.get({ kind: kind.id, namespace: place, name });
   return object === undefined ? [] : [object];
 }
 
@@ -169,7 +164,7 @@ async function workloads(
   const { namespace } = selection;
   const claims = claimsByPod(parts, { ...selection, name: undefined });
   const tally = new Map<string, { count: number; ready: number }>();
-  for (const { metadata } of parts.objects.list(kindById('Pod'), namespace)) {
+  for (const { metadata } of parts.objects.list('Pod', namespace)) {
     const place = metadata.namespace ?? '';
     const pod = await podOf(parts, place, metadata.name);
     const key = workloadKey(place, pod?.controller.kind, pod?.controller.name);

@@ -54,7 +54,6 @@ export interface DeleteResult {
   readonly ref: ObjectRef;
   /** `terminating`: it gives nothing new and goes with its last claim. */
   readonly action: 'deleted' | 'terminating' | 'missing' | 'failed';
-  readonly warnings: readonly string[];
   readonly error?: ErrorBody;
 }
 

@@ -1,12 +1,10 @@
 /** Every path that the agent serves, but for the plugin's own (src/agent/cni-route.ts). */
 
 import { LIMITS } from '../catalogue/limits.ts';
-import type { PodView } from '../choose/subject.ts';
-import type { KubeObject } from '../dialect/kube-object.ts';
 import type { Metrics } from '../http/metrics.ts';
 import type { JsonSchema, Received, Reply, Route } from '../http/route.ts';
 import type { Parts } from '../ipam/parts.ts';
-import { explainPod } from './explain-request.ts';
+import { explainRequest } from './explain-request.ts';
 import { checkAll, releaseAddress, showAddress, showPools } from './ipam-requests.ts';
 import { jsonRoute, refuseJson } from './json-route.ts';
 import {
@@ -35,8 +33,6 @@ export interface RouteParts {
   readonly keeper: ObjectKeeper;
   readonly projection: ProjectionParts;
   readonly events: PodEvents;
-  /** A Pod manifest as the cluster reads an applied one. */
-  readPod(object: KubeObject): PodView;
   about(): AgentResponse;
 }
 
@@ -102,22 +98,14 @@ export function commandRoutes(parts: RouteParts): Route[] {
   return [
     get('/v1/agent', async () => parts.about()),
     post<ApplyRequest>('/v1/apply', APPLY, (request) => applyObjects(keeper, request)),
-    post<DeleteRequest>('/v1/delete', DELETE, (request) =>
-      deleteObjects(keeper, request, (ref) => {
-        if (ref.kind === 'Pod') {
-          events.forget(ref.namespace, ref.name);
-        }
-      }),
-    ),
+    post<DeleteRequest>('/v1/delete', DELETE, (request) => deleteObjects(keeper, request)),
     get('/v1/objects', ({ query }) => readObjects(projection, query)),
     post<AnnotateRequest>('/v1/annotate', EDIT, (request) =>
-      editMetadata(keeper, 'annotations', request),
+      editMetadata(keeper, 'annotate', request),
     ),
-    post<AnnotateRequest>('/v1/label', EDIT, (request) => editMetadata(keeper, 'labels', request)),
+    post<AnnotateRequest>('/v1/label', EDIT, (request) => editMetadata(keeper, 'label', request)),
     post<PatchRequest>('/v1/patch', PATCH, (request) => patchObject(keeper, request)),
-    post<ExplainRequest>('/v1/explain', EXPLAIN, (request) =>
-      explainPod(ipam, request, (object) => parts.readPod(object)),
-    ),
+    post<ExplainRequest>('/v1/explain', EXPLAIN, (request) => explainRequest(ipam, request)),
     get(
       '/v1/events',
       async ({ query }): Promise<EventsResponse> => ({

@@ -101,9 +101,6 @@ function refsOfFiles(shell: Shell, names: string[], options: DeleteOptions): Obj
 function report(shell: Shell, result: DeleteResult, ignoreMissing: boolean): void {
   const kind = kindById(result.ref.kind);
   const name = `${qualifiedKind(kind.apiVersions[0]!, kind.kinds[0]!)} "${result.ref.name}"`;
-  for (const warning of result.warnings) {
-    shell.terminal.err(`${shell.terminal.yellow(`Warning: ${warning}`)}\n`);
-  }
   if (result.action === 'deleted') {
     shell.terminal.out(`${name} deleted\n`);
   } else if (result.action === 'terminating') {

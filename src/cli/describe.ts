@@ -2,8 +2,8 @@
 import type { Command } from 'commander';
 import type { EventRow, EventsResponse, ObjectsResponse } from '../agent/protocol.ts';
 import { OrbweaverError } from '../catalogue/errors.ts';
+import { humanDuration } from '../dialect/age.ts';
 import type { KubeObject } from '../dialect/kube-object.ts';
-import { age } from './age.ts';
 import { declareCommand, withNamespace, withSocket } from './command.ts';
 import { readTargets } from './object-name.ts';
 import type { Shell, SocketOption } from './shell.ts';
@@ -79,13 +79,13 @@ function describePod(pod: KubeObject, events: readonly EventRow[]): string {
     field('Annotations', pairs(metadata.annotations, ': ')),
     field('Status', [status.phase ?? 'Unknown']),
     field('IP', [status.podIP ?? '']),
-    `IPs:${(status.podIPs ?? []).length === 0 ? '  <none>' : ''}`,
+    status.podIPs === undefined ? field('IPs', []) : 'IPs:',
     ...(status.podIPs ?? []).map(({ ip }) => `  IP:  ${ip}`),
     ...(controller === undefined
       ? []
       : [field('Controlled By', [`${controller.kind}/${controller.name}`])]),
   ];
-  return `${lines.join('\n')}\n${eventTable([...scheduledEvent(pod, spec), ...events])}`;
+  return `${lines.map((line) => line.trimEnd()).join('\n')}\n${eventTable([...scheduledEvent(pod, spec), ...events])}`;
 }
 
 /** One name, and under it one line for each value. */
@@ -131,4 +131,8 @@ function eventTable(events: readonly EventRow[]): string {
   const underline = header.map((title) => '-'.repeat(title.length));
   const table = alignedTable(header, [underline, ...rows], '  ');
   return `Events:\n${table.replace(/^/gm, '  ').trimEnd()}\n`;
+}
+
+function age(at: string): string {
+  return humanDuration((Date.now() - Date.parse(at)) / 1000);
 }

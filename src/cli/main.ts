@@ -1,35 +1,44 @@
 /** `orbweaver …`: declares the commands and turns what happens into an exit code. */
 import { Command } from 'commander';
 import { OrbweaverError } from '../catalogue/errors.ts';
-import { agentCommand } from './agent.ts';
-import { annotateCommand, labelCommand } from './annotate.ts';
-import { applyCommand } from './apply.ts';
-import { createCommand } from './create.ts';
-import { deleteCommand } from './delete.ts';
-import { describeCommand } from './describe.ts';
-import { explainCommand } from './explain.ts';
 import { reportError } from './failure.ts';
-import { getCommand } from './get.ts';
-import { ipamCommand } from './ipam.ts';
-import { patchCommand } from './patch.ts';
 import { processShell, type Shell } from './shell.ts';
 import { processTerminal } from './terminal.ts';
-import { versionCommand } from './version.ts';
-import { walkCommand } from './walk-command.ts';
+
+type Declare = (shell: Shell) => Command;
+
+/** Each command is loaded when it is called for: reading all of them takes longer than most take to run. */
+const COMMANDS: Readonly<Record<string, () => Promise<Declare>>> = {
+  agent: async () => (await import('./agent.ts')).agentCommand,
+  apply: async () => (await import('./apply.ts')).applyCommand,
+  create: async () => (await import('./create.ts')).createCommand,
+  delete: async () => (await import('./delete.ts')).deleteCommand,
+  get: async () => (await import('./get.ts')).getCommand,
+  describe: async () => (await import('./describe.ts')).describeCommand,
+  annotate: async () => (await import('./annotate.ts')).annotateCommand,
+  label: async () => (await import('./annotate.ts')).labelCommand,
+  patch: async () => (await import('./patch.ts')).patchCommand,
+  explain: async () => (await import('./explain.ts')).explainCommand,
+  ipam: async () => (await import('./ipam.ts')).ipamCommand,
+  walk: async () => (await import('./walk-command.ts')).walkCommand,
+  version: async () => (await import('./version.ts')).versionCommand,
+};
 
 /** Runs one command line, without `node` and the script's name. Resolves to the exit code, never rejects. */
 export async function main(args: readonly string[]): Promise<number> {
   const terminal = processTerminal();
   const shell = processShell(terminal);
   try {
-    await declareProgram(shell).parseAsync(args, { from: 'user' });
+    const program = await declareProgram(shell, args[0]);
+    await program.parseAsync(args, { from: 'user' });
     return shell.exitCode;
   } catch (error) {
     return reportError(error, terminal);
   }
 }
 
-function declareProgram(shell: Shell): Command {
+/** With the one command that `word` names; with all of them, for the help, where it names none. */
+async function declareProgram(shell: Shell, word: string | undefined): Promise<Command> {
   const program = new Command('orbweaver')
     .description('IP address management for Kubernetes pods and plain CNI.')
     .addHelpText(
@@ -43,22 +52,9 @@ Examples:
 
 Every command has a --help of its own with examples.`,
     );
-  for (const declare of [
-    agentCommand,
-    applyCommand,
-    createCommand,
-    deleteCommand,
-    getCommand,
-    describeCommand,
-    annotateCommand,
-    labelCommand,
-    patchCommand,
-    explainCommand,
-    ipamCommand,
-    walkCommand,
-    versionCommand,
-  ]) {
-    program.addCommand(declare(shell));
+  const named = Object.entries(COMMANDS).filter(([name]) => name === word);
+  for (const [, load] of named.length === 0 ? Object.entries(COMMANDS) : named) {
+    program.addCommand((await load())(shell));
   }
   for (const command of everyCommand(program)) {
     refuseInOneLine(command, shell);

@@ -178,18 +178,27 @@ function requireText(value: unknown, path: string, where: string): void {
   }
 }
 
-/** One object as YAML, or several as a `kind: List`, as kubectl prints them. Ends with a line feed. */
-export function formatYaml(objects: readonly KubeObject[]): string {
-  return stringify(oneOrList(objects), WRITE_OPTIONS);
+/**
+ * Objects as YAML, as kubectl prints them: bare where there is one, else as a `kind: List`. `list` says which
+ * of both, for a query that may have any number of answers. Ends with a line feed.
+ */
+export function formatYaml(
+  objects: readonly KubeObject[],
+  list: boolean = objects.length !== 1,
+): string {
+  return stringify(oneOrList(objects, list), WRITE_OPTIONS);
 }
 
-/** One object as JSON indented by four, or several as a `kind: List`. Ends with a line feed. */
-export function formatJson(objects: readonly KubeObject[]): string {
-  return `${JSON.stringify(oneOrList(objects), undefined, 4)}\n`;
+/** The same as JSON, indented by four. */
+export function formatJson(
+  objects: readonly KubeObject[],
+  list: boolean = objects.length !== 1,
+): string {
+  return `${JSON.stringify(oneOrList(objects, list), undefined, 4)}\n`;
 }
 
-function oneOrList(objects: readonly KubeObject[]): unknown {
-  if (objects.length === 1) return objects[0];
+function oneOrList(objects: readonly KubeObject[], list: boolean): unknown {
+  if (!list) return objects[0];
   return { apiVersion: 'v1', items: objects, kind: 'List', metadata: { resourceVersion: '' } };
 }
 

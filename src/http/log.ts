@@ -26,7 +26,13 @@ export function openLog(level: LogLevel, descriptor: number = STDERR): Log {
   // A reader that went away must not take the agent with it.
   sink.on('error', () => {});
   const logger = pino(
-    { level, base: null, timestamp: stdTimeFunctions.isoTime, messageKey: 'message' },
+    {
+      level,
+      base: null,
+      timestamp: stdTimeFunctions.isoTime,
+      messageKey: 'message',
+      formatters: { level: (label) => ({ level: label }) },
+    },
     sink,
   );
   const timer = setInterval(() => sink.flush(), FLUSH_MS);

@@ -15,6 +15,8 @@ export interface MetricSources {
   pools(): Iterable<PoolUsage>;
   /** ADDs and DELs that run or wait. */
   queueDepth(): number;
+  /** How often the engine was dropped and rebuilt since the start. */
+  engineRebuilds(): number;
 }
 
 /** Seconds. A durable ADD takes about a millisecond on a good disk, and the deadline is 30 s. */
@@ -31,7 +33,6 @@ export class Metrics {
   readonly #batches: Histogram;
   readonly #commits: Counter<'outcome'>;
   readonly #commitSeconds: Histogram;
-  readonly #rebuilds: Counter;
 
   constructor(sources: MetricSources) {
     const registers = [this.#registry];
@@ -61,21 +62,25 @@ export class Metrics {
       buckets: COMMIT_BUCKETS,
       registers,
     });
-    this.#rebuilds = new Counter({
-      name: 'orbweaver_engine_rebuilds_total',
-      help: 'How often the engine was dropped and rebuilt from the ledger.',
-      registers,
-    });
-    this.#addGauges(sources, registers);
+    this.#addReadings(sources, registers);
   }
 
-  #addGauges(sources: MetricSources, registers: Registry[]): void {
+  #addReadings(sources: MetricSources, registers: Registry[]): void {
     new Gauge({
       name: 'orbweaver_queue_depth',
       help: 'CNI calls that run or wait.',
       registers,
       collect() {
         this.set(sources.queueDepth());
+      },
+    });
+    new Counter({
+      name: 'orbweaver_engine_rebuilds_total',
+      help: 'How often the engine was dropped and rebuilt from the ledger.',
+      registers,
+      collect() {
+        this.reset();
+        this.inc(sources.engineRebuilds());
       },
     });
     new Gauge({
@@ -100,15 +105,16 @@ export class Metrics {
     this.#calls.observe({ verb, outcome }, ms / 1000);
   }
 
-  /** A commit of `writes` slot writes ended after `ms` milliseconds. */
-  committed(writes: number, ms: number, durable: boolean): void {
+  /** A commit of `writes` slot writes reached the disk after `ms` milliseconds. */
+  committed(writes: number, ms: number): void {
     this.#batches.observe(writes);
-    this.#commits.inc({ outcome: durable ? 'durable' : 'failed' });
+    this.#commits.inc({ outcome: 'durable' });
     this.#commitSeconds.observe(ms / 1000);
   }
 
-  engineRebuilt(): void {
-    this.#rebuilds.inc();
+  /** A commit failed as a whole. */
+  commitFailed(): void {
+    this.#commits.inc({ outcome: 'failed' });
   }
 
   /** What GET /metrics answers with. */
