@@ -3,6 +3,8 @@
  * comes out has the names, labels, owners and nodes that Kubernetes' controllers and scheduler would give,
  * except that the same manifest always gives the same names.
  */
+import { invalid } from '../selector/field-error.ts';
+import { invalidObject } from './invalid-object.ts';
 import { type KindId, kindOf } from './kinds.ts';
 import type { KubeObject, ObjectMeta, OwnerReference } from './kube-object.ts';
 import { nodesFor, Spreader } from './placement.ts';
@@ -42,6 +44,7 @@ interface Nodes {
   readonly total: number;
 }
 
+const UNSCHEDULABLE = 'Unschedulable';
 const HASH_LABEL = 'pod-template-hash';
 const REVISION_LABEL = 'controller-revision-hash';
 
@@ -90,7 +93,7 @@ function namesOf(objects: readonly KubeObject[]): string[] {
   return objects.map((object) => object.metadata.name);
 }
 
-/** A bare pod. One that is there keeps its uid, its node and its status; the rest is as written. */
+/** A bare pod. One that is there keeps its uid and its node; the rest is as written. */
 function placePod(
   pod: KubeObject,
   nodes: readonly KubeObject[],
@@ -105,11 +108,17 @@ function placePod(
   const given = inObject(pod, () => specOf(pod));
   const fitting = inObject(pod, () => nodesFor(given, nodes, 'spec'));
   const bound = nodeOf(before) ?? nodeOf(pod) ?? new Spreader(fitting).next();
+  if (nodeOf(pod) !== undefined && nodeOf(pod) !== bound) {
+    const detail = `a pod stays on its node, which is ${bound}; delete the pod first`;
+    throw invalidObject(pod, [invalid('spec.nodeName', nodeOf(pod), detail)]);
+  }
+  const status = pod.status ?? before?.status;
+  const stale = status === undefined || (bound !== undefined && isUnscheduled({ ...pod, status }));
   const placed: KubeObject = {
     ...pod,
     metadata: { ...pod.metadata, uid: before?.metadata.uid ?? pod.metadata.uid ?? newUid() },
     spec: bound === undefined ? given : { ...given, nodeName: bound },
-    status: before?.status ?? pod.status ?? pendingStatus(bound, nodes.length),
+    status: stale ? pendingStatus(bound, nodes.length) : status,
   };
   return { replicaSet: undefined, pods: [placed], removed: [], removedReplicaSets: [] };
 }
@@ -301,7 +310,7 @@ function settle(
   for (const pod of kept) spreader.count(nodeOf(pod));
   return drafts.map((one, index): KubeObject => {
     const pod = kept[index];
-    if (pod !== undefined) return pod;
+    if (pod !== undefined) return isUnscheduled(pod) ? scheduled(pod, spreader.next()) : pod;
     const node = (one.spec.nodeName as string | undefined) ?? one.node ?? spreader.next();
     const { name, labels, annotations, owner } = one;
     return {
@@ -342,6 +351,22 @@ function nodeOf(pod: KubeObject | undefined): string | undefined {
 function pendingStatus(node: string | undefined, nodes: number): Fields {
   if (node !== undefined || nodes === 0) return { phase: 'Pending' };
   const message = `0/${nodes} nodes are available: none matches the Pod's node selector, affinity and tolerations.`;
-  const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message };
+  const condition = { type: 'PodScheduled', status: 'False', reason: UNSCHEDULABLE, message };
   return { phase: 'Pending', conditions: [condition] };
+}
+
+/** Whether the pod was made when no node took it. */
+function isUnscheduled(pod: KubeObject): boolean {
+  const { conditions } = (pod.status ?? {}) as { conditions?: unknown };
+  return Array.isArray(conditions) && conditions.some((one) => one?.reason === UNSCHEDULABLE);
+}
+
+/** The waiting pod, on a node that takes it by now; the very same pod while there is none. */
+function scheduled(pod: KubeObject, node: string | undefined): KubeObject {
+  if (node === undefined) return pod;
+  return {
+    ...pod,
+    spec: { ...(pod.spec as Fields), nodeName: node },
+    status: { phase: 'Pending' },
+  };
 }

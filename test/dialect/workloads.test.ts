@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/catalogue/limits.ts';
 import type { KubeObject } from '../../src/dialect/kube-object.ts';
 import { isPodDead, topController } from '../../src/dialect/pod-owner.ts';
-import { podStatus, workloadStatus } from '../../src/dialect/workload-status.ts';
 import { type Expansion, expandWorkload } from '../../src/dialect/workloads.ts';
 import { errorOf } from '../support/error-of.ts';
 
@@ -341,6 +340,35 @@ describe('pods are placed', () => {
     });
   });
 
+  test('on a node that came later, when applied again', () => {
+    const template = { ...TEMPLATE, spec: { nodeSelector: { zone: 'north' } } };
+    const object = workload('Deployment', { replicas: 2, template });
+    const first = expand(object, [], zones);
+    const north = node('n', { labels: { zone: 'north' } });
+    const second = expand(object, kept(first), [...zones, north]);
+    expect(placed(second)).toEqual(['n', 'n']);
+    expect(second.pods[0]!.status).toEqual({ phase: 'Pending' });
+    expect(second.pods[0]!.metadata).toEqual(first.pods[0]!.metadata);
+    const pod = { ...first.pods[0]!, metadata: { name: 'bare', namespace: 'default' } };
+    expect(expand(pod, [pod], [north]).pods[0]).toMatchObject({
+      spec: { nodeName: 'n' },
+      status: { phase: 'Pending' },
+    });
+  });
+
+  test('never on another node than before', () => {
+    const pod: KubeObject = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'p', namespace: 'default' },
+      spec: { nodeName: 'n1' },
+    };
+    const moved = { ...pod, spec: { nodeName: 'n2' } };
+    expect(errorOf(() => expand(moved, [pod])).message).toBe(
+      'Pod "p" is invalid: spec.nodeName: Invalid value: "n2": a pod stays on its node, which is n1; delete the pod first',
+    );
+  });
+
   test('nowhere when no node was applied', () => {
     const { pods } = expand(workload('Deployment'), [], []);
     expect(pods[0]!.spec).not.toHaveProperty('nodeName');
@@ -512,46 +540,5 @@ describe('isPodDead', () => {
       status,
     };
     expect(isPodDead(pod)).toBe(dead);
-  });
-});
-
-describe('status', () => {
-  const started = '2026-01-01T00:00:00Z';
-
-  test('of a pod with addresses is Running', () => {
-    const pod = expand(workload('Deployment')).pods[0]!;
-    expect(podStatus(pod, ['10.0.0.1', 'fd00::1'], started)).toMatchObject({
-      phase: 'Running',
-      podIP: '10.0.0.1',
-      podIPs: [{ ip: '10.0.0.1' }, { ip: 'fd00::1' }],
-      containerStatuses: [{ name: 'web', ready: true }],
-    });
-  });
-
-  test('of a pod without addresses is waiting', () => {
-    const pod = expand(workload('Deployment')).pods[0]!;
-    expect(podStatus(pod, [], undefined)).toMatchObject({
-      phase: 'Pending',
-      containerStatuses: [{ ready: false, state: { waiting: { reason: 'ContainerCreating' } } }],
-    });
-  });
-
-  test('of a finished pod stays', () => {
-    const pod = { ...expand(workload('Deployment')).pods[0]!, status: { phase: 'Succeeded' } };
-    expect(podStatus(pod, [], undefined)).toEqual({ phase: 'Succeeded' });
-  });
-
-  test('of a Deployment counts its ready pods', () => {
-    const object = workload('Deployment', { replicas: 3 });
-    const pods = expand(object).pods.map((pod, index) => ({
-      ...pod,
-      status: podStatus(pod, index === 0 ? ['10.0.0.1'] : [], started),
-    }));
-    expect(workloadStatus(object, pods)).toEqual({
-      replicas: 3,
-      readyReplicas: 1,
-      availableReplicas: 1,
-      updatedReplicas: 3,
-    });
   });
 });
