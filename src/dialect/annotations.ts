@@ -113,16 +113,22 @@ interface PoolFields {
   readonly defaultroute?: boolean;
 }
 
-function invalidPodAnnotation(key: string, fault: string): OrbweaverError {
+function invalidPodAnnotation(key: string, fault: string, details = ''): OrbweaverError {
   return new OrbweaverError(
     'ANNOTATION_INVALID',
     `wrong input, invalid format of Pod annotation '${key}': ${fault}`,
+    details,
   );
+}
+
+/** Spiderpool's words name the fault but not the value. */
+function valueNote(text: string): string {
+  return `the value is ${shown(text)}`;
 }
 
 function readPodJson(key: string, text: string, shape: GoShape): unknown {
   const outcome = readGoJson(text, shape);
-  if (!outcome.ok) throw invalidPodAnnotation(key, outcome.fault);
+  if (!outcome.ok) throw invalidPodAnnotation(key, outcome.fault, valueNote(text));
   return outcome.value;
 }
 
@@ -318,6 +324,7 @@ function readNameList(key: string, text: string): readonly string[] | undefined 
     new OrbweaverError(
       'ANNOTATION_INVALID',
       `wrong input, invalid format of Namespace annotation '${key}': ${fault}`,
+      valueNote(text),
     );
   if (!outcome.ok) throw invalid(outcome.fault);
   const names = (outcome.value ?? []) as readonly (string | undefined)[];

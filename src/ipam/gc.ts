@@ -9,6 +9,9 @@ import { release } from './release.ts';
 import type { Call } from './request.ts';
 import { podKey } from './subject-of-call.ts';
 
+/** Enough to share commits, and few enough to leave room in the queue for other calls. */
+const CONTAINERS_AT_ONCE = 1_024;
+
 /**
  * Resolves to the claims that were freed. A list that is absent or null is refused: an empty list wipes the
  * network, so a missing one must not. Rejects with CONFIG_INVALID or, after going through all claims, with
@@ -31,9 +34,12 @@ export async function gc(parts: Parts, call: Call): Promise<Claim[]> {
         ? !containers.has(attachment.containerId)
         : !attachments.has(`${attachment.containerId}/${attachment.interfaceName}`),
   );
-  const outcomes = await Promise.allSettled(
-    [...byContainer(stale).values()].map((claims) => freeInQueue(parts, claims)),
-  );
+  const groups = [...byContainer(stale).values()];
+  const outcomes: PromiseSettledResult<readonly Claim[]>[] = [];
+  for (let at = 0; at < groups.length; at += CONTAINERS_AT_ONCE) {
+    const some = groups.slice(at, at + CONTAINERS_AT_ONCE);
+    outcomes.push(...(await Promise.allSettled(some.map((claims) => freeInQueue(parts, claims)))));
+  }
   const failure = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failure !== undefined) {
     throw failure.reason;
@@ -57,9 +63,8 @@ function byContainer(claims: readonly Claim[]): Map<string, Claim[]> {
 /** In the queue of the claims' pod and container; claims that were written again meanwhile are left alone. */
 async function freeInQueue(parts: Parts, claims: readonly Claim[]): Promise<readonly Claim[]> {
   const first = claims[0] as Claim;
-  const keys = [
-    podKey(first.owner.namespace, first.owner.pod),
-    `container ${first.attachment.network}/${first.attachment.containerId}`,
-  ];
+  const { namespace, pod } = first.owner;
+  const container = `container ${first.attachment.network}/${first.attachment.containerId}`;
+  const keys = namespace === '' || pod === '' ? [container] : [podKey(namespace, pod), container];
   return parts.queue.run(keys, async () => ((await release(parts, claims)) ? claims : []));
 }

@@ -188,11 +188,11 @@ const OTHER_VERBS: Row[] = [
 ];
 
 const ANNOTATIONS: { pod: keyof typeof ODD_PODS; code: number; says: readonly string[] }[] = [
-  { pod: 'not-json', code: 7, says: [IPPOOL, '{"ipv4":["four"'] },
+  { pod: 'not-json', code: 7, says: [IPPOOL, '{\\"ipv4\\":[\\"four\\"'] },
   { pod: 'wrong-type', code: 7, says: [IPPOOL, 'string'] },
   { pod: 'twice', code: 7, says: ['four'] },
   { pod: 'unknown', code: 7, says: ['nowhere'] },
-  { pod: 'no-family', code: 7, says: [IPPOOL] },
+  { pod: 'no-family', code: 7, says: ['eth0', 'pod ippool'] },
   { pod: 'other-family', code: 7, says: ['six'] },
   { pod: 'list-not-json', code: 7, says: [IPPOOLS, 'eth0'] },
   { pod: 'same-interface', code: 7, says: [IPPOOLS, 'eth0'] },

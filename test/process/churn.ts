@@ -36,6 +36,7 @@ export class Churn {
   #open!: Promise<void>;
   #openGate!: () => void;
   #over = false;
+  #awaited = { left: 0, resolve: () => {} };
 
   /** Begins with `resume`. */
   constructor(options: ChurnOptions) {
@@ -62,6 +63,13 @@ export class Churn {
     this.#openGate();
   }
 
+  /** Resolves after so many further calls, whatever their outcome. */
+  answers(count: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#awaited = { left: count, resolve };
+    });
+  }
+
   /** Ends the churn and waits for what is in flight. */
   async end(): Promise<void> {
     this.#over = true;
@@ -79,6 +87,14 @@ export class Churn {
       container.busy = true;
       await this.#step(container);
       container.busy = false;
+      this.#countAnswer();
+    }
+  }
+
+  #countAnswer(): void {
+    this.#awaited.left -= 1;
+    if (this.#awaited.left <= 0) {
+      this.#awaited.resolve();
     }
   }
 

@@ -107,7 +107,7 @@ describe('the plugin and its agent', () => {
   });
 
   test('X03: GC frees what an ADD left behind whose answer was lost', async () => {
-    await using lost = await openSocket(folder.socket);
+    const lost = await openSocket(folder.socket);
     lost.write(requestBytes({ verb: 'ADD', container: 'lost' }));
     await vi.waitUntil(() => held().length === 1, { interval: 2 });
     lost.destroy();

@@ -16,8 +16,10 @@ const KILLS = Number(process.env.KILLS ?? 25);
 const SEED = Number(process.env.SEED ?? Date.now() % 1_000_000);
 const FAMILIES = 2;
 const ADDRESSES = 300;
-/** The agent lives between these many milliseconds under churn before it is killed. */
-const LIFE_MS = { least: 5, most: 120 };
+/** The agent is killed within so many answers; a count, because a busy machine gives few in a time. */
+const ANSWERS_MOST = 300;
+/** And then a little later, in milliseconds, so that it is not always killed just after an answer. */
+const LATER_MS = 3;
 /** Longer than the agent needs to start, in milliseconds. */
 const START_MS = 700;
 
@@ -84,7 +86,8 @@ describe(`an agent and plugins that are killed (seed ${SEED})`, () => {
   }, async () => {
     while (counts.kills < KILLS) {
       churn.resume();
-      await elapse(LIFE_MS.least + random.next() * (LIFE_MS.most - LIFE_MS.least));
+      await churn.answers(random.below(ANSWERS_MOST));
+      await elapse(random.next() * LATER_MS);
       churn.pause();
       await agent.kill();
       counts.kills += 1;

@@ -1,6 +1,14 @@
 /** The real agent as a process of its own: started on a scratch folder, stopped, killed, started again. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -66,6 +74,7 @@ export interface AgentExit {
   readonly signal: NodeJS.Signals | null;
 }
 
+let started = 0;
 const alive = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of alive) {
@@ -77,7 +86,7 @@ export class AgentProcess implements AsyncDisposable {
   readonly socket: string;
   readonly exit: Promise<AgentExit>;
   readonly #child: ChildProcess;
-  #logs = '';
+  readonly #logFile: string;
   #exited = false;
 
   private constructor(folder: AgentFolder, options: AgentOptions) {
@@ -93,19 +102,19 @@ export class AgentProcess implements AsyncDisposable {
       options.stage === undefined
         ? command
         : ['unshare', '--mount', 'sh', '-c', options.stage, 'sh', ...command];
+    // A file and not a pipe: a test that is busy itself would leave the agent waiting for a reader.
+    started += 1;
+    this.#logFile = join(folder.folder, `agent-${started}.log`);
+    const log = openSync(this.#logFile, 'w');
     this.#child = spawn(line[0]!, line.slice(1), {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', log, log],
       env: { ...process.env, ...options.env },
     });
+    closeSync(log);
     alive.add(this.#child);
-    for (const stream of [this.#child.stdout!, this.#child.stderr!]) {
-      stream.setEncoding('utf8').on('data', (chunk: string) => {
-        this.#logs += chunk;
-      });
-    }
     this.exit = new Promise((resolve, reject) => {
       this.#child.once('error', reject);
-      this.#child.once('close', (code, signal) => {
+      this.#child.once('exit', (code, signal) => {
         this.#exited = true;
         alive.delete(this.#child);
         resolve({ code, signal });
@@ -136,7 +145,7 @@ export class AgentProcess implements AsyncDisposable {
 
   /** What it has written to both of its streams so far. */
   get logs(): string {
-    return this.#logs;
+    return readFileSync(this.#logFile, 'utf8');
   }
 
   /** Resolves once /readyz says so; rejects where the agent ends first or takes too long. */
@@ -144,7 +153,7 @@ export class AgentProcess implements AsyncDisposable {
     const until = performance.now() + READY_WAIT_MS;
     while ((await getStatus(this.socket, '/readyz')) !== 200) {
       if (this.#exited || performance.now() > until) {
-        throw new Error(`the agent did not become ready:\n${this.#logs}`);
+        throw new Error(`the agent did not become ready:\n${this.logs.slice(-10_000)}`);
       }
       await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
     }
