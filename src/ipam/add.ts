@@ -100,15 +100,10 @@ async function claimNew(
   const claims = claimsOf(parts, call, resolved, hold, choice);
   const outcome = await parts.ledger
     .commit(hold.slots.map((slot, at) => ({ was: slot.was, now: claims[at] as Claim })))
-    .catch((error: unknown) => {
-      parts.allocator.cancel(hold);
-      throw error;
-    });
+    .finally(() => parts.allocator.settle(hold));
   if (outcome.kind === 'lost') {
-    parts.allocator.lose(hold, outcome.conflicts);
     return undefined;
   }
-  parts.allocator.confirm(hold);
   return answerOf(
     parts,
     resolved.subject,

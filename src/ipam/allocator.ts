@@ -15,11 +15,12 @@ import {
   type PoolCounts,
 } from '../choose/messages.ts';
 import type { Pool } from '../dialect/pool.ts';
-import { Engine, EngineLost } from '../engine/engine.ts';
-import type { Address, Family } from '../net/address.ts';
+import { Engine } from '../engine/engine.ts';
+import { EngineLost } from '../engine/engine-lost.ts';
+import { type Address, type Family, formatAddress } from '../net/address.ts';
 import { RangeSet } from '../net/range-set.ts';
 import { holderText } from './holder-text.ts';
-import type { Clock, Cluster, CommitOutcome, Ledger, Line } from './ports.ts';
+import type { Clock, Cluster, Ledger, Line, Resting } from './ports.ts';
 
 /** A slot chosen for one interface and family, marked used in the engine and not yet in the ledger. */
 export interface HeldSlot {
@@ -27,7 +28,7 @@ export interface HeldSlot {
   readonly pool: Pool;
   readonly interface: InterfaceChoice;
   /** What the ledger says of the slot now: absent or at rest. */
-  readonly was: Line | undefined;
+  readonly was: Resting | undefined;
 }
 
 /** All slots of one ADD: every interface and family, or none (I5). */
@@ -49,7 +50,8 @@ export class Allocator {
   readonly #cluster: Cluster;
   readonly #clock: Clock;
   readonly #loadEngine: () => Engine;
-  readonly #holds = new Set<Hold>();
+  /** Addresses of the holds that have not ended, by their text. */
+  readonly #held = new Map<string, Address>();
   #engine: Engine;
   #catalog: Catalog;
   #entries = new Map<string, PoolEntry>();
@@ -94,7 +96,7 @@ export class Allocator {
    * rest, and addresses at rest only when no candidate has anything else.
    *
    * Throws what `pick` throws, and ADDRESSES_EXHAUSTED or ADDRESS_TAKEN in the dialect's words. The caller
-   * ends the hold with `confirm`, `cancel` or `lose`.
+   * ends the hold with `settle`.
    */
   hold(
     pick: (catalog: Catalog) => Choice,
@@ -105,43 +107,40 @@ export class Allocator {
       const chosen = pick(catalog);
       return { choice: chosen, slots: this.#holdAll(chosen, wanted) };
     });
-    const hold = { slots };
-    this.#holds.add(hold);
-    return { hold, choice };
+    for (const slot of slots) {
+      this.#held.set(formatAddress(slot.address), slot.address);
+    }
+    return { hold: { slots }, choice };
   }
 
-  /** The hold's slots are durable in the ledger. */
-  confirm(hold: Hold): void {
-    this.#holds.delete(hold);
+  /**
+   * Ends a hold, whether its slots became durable, failed, or were lost to somebody faster: the engine shows
+   * what the ledger says of them now.
+   */
+  settle(hold: Hold): void {
+    for (const slot of hold.slots) {
+      this.#held.delete(formatAddress(slot.address));
+    }
+    this.learn(hold.slots.map((slot) => slot.address));
   }
 
-  /** Nothing of the hold was written: its slots are free again, or at rest where they were. */
-  cancel(hold: Hold): void {
-    this.#holds.delete(hold);
-    this.#settle(() => {
-      for (const slot of hold.slots) {
-        this.#show(slot.address, slot.was);
+  /**
+   * The lines of these addresses changed: the engine shows what the ledger says now. It is read again rather
+   * than passed in, because news may arrive late: the slot may have been given to another hold since.
+   */
+  learn(addresses: readonly Address[]): void {
+    try {
+      for (const address of addresses) {
+        if (!this.#held.has(formatAddress(address))) {
+          this.#show(address, this.#ledger.line(address));
+        }
       }
-    });
-  }
-
-  /** Somebody else was faster on some slots: the engine learns what the ledger says. */
-  lose(hold: Hold, conflicts: Extract<CommitOutcome, { kind: 'lost' }>['conflicts']): void {
-    this.cancel(hold);
-    this.#settle(() => {
-      for (const conflict of conflicts) {
-        this.#show(conflict.address, conflict.now);
+    } catch (error) {
+      if (!(error instanceof EngineLost)) {
+        throw error;
       }
-    });
-  }
-
-  /** The ledger's line of an address changed: the engine shows it. */
-  learn(lines: readonly Line[]): void {
-    this.#settle(() => {
-      for (const line of lines) {
-        this.#show(line.address, line);
-      }
-    });
+      this.#rebuild();
+    }
   }
 
   /** Counts of one pool as the engine has them, or undefined for a pool that is not known. */
@@ -214,12 +213,18 @@ export class Allocator {
     }
   }
 
+  /** An address that the engine calls free but the ledger does not stays used, and the search goes on (I2). */
   #holdOne(choice: Choice, item: InterfaceChoice, family: FamilyChoice): HeldSlot | undefined {
-    const found =
-      family.requested === undefined
-        ? this.#search(family)
-        : this.#claimRequested(choice, item, family, family.requested);
-    return found && { ...found, interface: item, was: this.#ledger.line(found.address) };
+    for (;;) {
+      const found =
+        family.requested === undefined
+          ? this.#search(family)
+          : this.#claimRequested(choice, item, family, family.requested);
+      const was = found && this.#ledger.line(found.address);
+      if (was?.state !== 'claimed') {
+        return found && { ...found, interface: item, was };
+      }
+    }
   }
 
   #search(family: FamilyChoice): { address: Address; pool: Pool } | undefined {
@@ -347,18 +352,6 @@ export class Allocator {
     }
   }
 
-  /** Runs an engine step that only repeats what the ledger says, so a new engine knows it already. */
-  #settle(step: () => void): void {
-    try {
-      step();
-    } catch (error) {
-      if (!(error instanceof EngineLost)) {
-        throw error;
-      }
-      this.#rebuild();
-    }
-  }
-
   #rebuild(): void {
     this.#rebuilds += 1;
     this.#engine = this.#loadEngine();
@@ -366,10 +359,8 @@ export class Allocator {
     this.#entries = new Map();
     this.#generation = -1;
     this.#fill();
-    for (const hold of this.#holds) {
-      for (const slot of hold.slots) {
-        this.#engine.claimAddress(slot.address);
-      }
+    for (const address of this.#held.values()) {
+      this.#engine.claimAddress(address);
     }
   }
 

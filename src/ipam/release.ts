@@ -27,9 +27,6 @@ export async function release(parts: Parts, claims: readonly Claim[]): Promise<b
   const outcome = await parts.ledger.commit(
     resting.map((line, at) => ({ was: claims[at] as Claim, now: line })),
   );
-  if (outcome.kind === 'lost') {
-    return false;
-  }
-  parts.allocator.learn(resting);
-  return true;
+  parts.allocator.learn(claims.map((claim) => claim.address));
+  return outcome.kind === 'durable';
 }

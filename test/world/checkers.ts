@@ -2,9 +2,9 @@
 
 import type { Pool } from '../../src/dialect/pool.ts';
 import type { Allocator } from '../../src/ipam/allocator.ts';
-import type { Claim, Ledger, SlotWrite } from '../../src/ipam/ports.ts';
+import type { Ledger, SlotWrite } from '../../src/ipam/ports.ts';
 import { formatAddress } from '../../src/net/address.ts';
-import type { Runtime } from './runtime.ts';
+import type { Runtime, Sandbox } from './runtime.ts';
 
 /** I1: two sandboxes that are up never share an address. */
 export function noAddressTwice(runtime: Runtime): string | undefined {
@@ -22,30 +22,33 @@ export function noAddressTwice(runtime: Runtime): string | undefined {
   return undefined;
 }
 
-/** I3: an answered ADD is in the ledger, under its own attachment. */
-export function answeredAddsAreDurable(runtime: Runtime, ledger: Ledger): string | undefined {
+/** Addresses that the ledger holds, by attachment. */
+function heldBy(ledger: Ledger): Map<string, string[]> {
+  const held = new Map<string, string[]>();
+  for (const { attachment, address } of ledger.claims()) {
+    const key = `${attachment.containerId}/${attachment.interfaceName}`;
+    held.set(key, [...(held.get(key) ?? []), formatAddress(address)]);
+  }
+  return held;
+}
+
+const keyOf = (sandbox: Sandbox) => `${sandbox.container}/${sandbox.interfaceName}`;
+
+/** I3 and I6: an answered ADD is in the ledger under its own attachment, an answered DEL is gone. */
+export function answersAreDurable(runtime: Runtime, ledger: Ledger): string | undefined {
+  const held = heldBy(ledger);
   for (const sandbox of runtime.in('up')) {
-    const held = ledger
-      .claimsOfContainer('net', sandbox.container)
-      .filter((claim) => claim.attachment.interfaceName === sandbox.interfaceName)
-      .map((claim) => formatAddress(claim.address));
+    const own = held.get(keyOf(sandbox)) ?? [];
     for (const address of sandbox.addresses) {
-      if (!held.includes(address.slice(0, address.indexOf('/')))) {
-        return `${address} was answered to ${sandbox.container}, the ledger holds [${held}]`;
+      if (!own.includes(address.slice(0, address.indexOf('/')))) {
+        return `${address} was answered to ${sandbox.container}, the ledger holds [${own}]`;
       }
     }
   }
-  return undefined;
-}
-
-/** I6: after an answered DEL nothing is held for its attachment. */
-export function answeredDelsAreGone(runtime: Runtime, ledger: Ledger): string | undefined {
   for (const sandbox of runtime.in('gone')) {
-    const held = ledger
-      .claimsOfContainer('net', sandbox.container)
-      .filter((claim) => claim.attachment.interfaceName === sandbox.interfaceName);
-    if (held.length > 0) {
-      return `${formatAddress((held[0] as Claim).address)} is still held for ${sandbox.container}`;
+    const own = held.get(keyOf(sandbox));
+    if (own !== undefined) {
+      return `${own[0]} is still held for ${sandbox.container}, whose DEL was answered`;
     }
   }
   return undefined;

@@ -7,7 +7,7 @@ import { ModelLedger } from '../support/model-ledger.ts';
 import { World, type WorldCounts } from './world.ts';
 
 const FIRST = Number(process.env.WORLD_SEED ?? 1);
-const COUNT = process.env.WORLD_SEED === undefined ? Number(process.env.WORLD_COUNT ?? 150) : 1;
+const COUNT = process.env.WORLD_SEED === undefined ? Number(process.env.WORLD_COUNT ?? 60) : 1;
 
 describe('a simulated machine', () => {
   test(`keeps its promises in worlds ${FIRST} to ${FIRST + COUNT - 1}`, async () => {
@@ -20,7 +20,7 @@ describe('a simulated machine', () => {
       }
     }
     // A world in which nothing happens would keep every promise.
-    if (COUNT >= 100) {
+    if (COUNT >= 60) {
       for (const [what, count] of Object.entries(sum)) {
         expect(count, what).toBeGreaterThan(COUNT / 10);
       }

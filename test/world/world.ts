@@ -3,7 +3,8 @@
  * commits land late, fail or go unheard, an agent that dies, an engine that traps. The seed decides
  * everything, so a failing seed replays.
  */
-import { Engine, EngineLost } from '../../src/engine/engine.ts';
+import { Engine } from '../../src/engine/engine.ts';
+import { EngineLost } from '../../src/engine/engine-lost.ts';
 import { Allocator } from '../../src/ipam/allocator.ts';
 import type { CniAnswer } from '../../src/ipam/cni-answer.ts';
 import type { Ledger } from '../../src/ipam/ports.ts';
@@ -12,8 +13,7 @@ import { parseAddress } from '../../src/net/address.ts';
 import { RangeSet } from '../../src/net/range-set.ts';
 import {
   allOrNothing,
-  answeredAddsAreDurable,
-  answeredDelsAreGone,
+  answersAreDurable,
   engineShowsLedger,
   noAddressTwice,
   restYieldsOnlyWhenFull,
@@ -111,11 +111,7 @@ export class World {
   }
 
   #check(): string | undefined {
-    return (
-      noAddressTwice(this.#runtime) ??
-      answeredAddsAreDurable(this.#runtime, this.#truth) ??
-      answeredDelsAreGone(this.#runtime, this.#truth)
-    );
+    return noAddressTwice(this.#runtime) ?? answersAreDurable(this.#runtime, this.#truth);
   }
 
   async #pass(): Promise<void> {
@@ -143,15 +139,14 @@ export class World {
 
   #add(sandbox: Sandbox, hangsUp: boolean): void {
     this.counts.adds += 1;
-    const before = sandbox.addresses;
     this.#call('ADD', sandbox, hangsUp, (answer) => {
       if (!answer.ok || hangsUp || sandbox.state === 'over' || sandbox.state === 'gone') {
         return;
       }
       const result = answer.result as { ips: { address: string }[] };
       const addresses = result.ips.map((item) => item.address).sort();
-      if (sandbox.state === 'up' && `${addresses}` !== `${before}`) {
-        this.#fault ??= `I4: ${sandbox.container} had [${before}], asked again and got [${addresses}]`;
+      if (sandbox.state === 'up' && `${addresses}` !== `${sandbox.addresses}`) {
+        this.#fault ??= `I4: ${sandbox.container} had [${sandbox.addresses}], asked again and got [${addresses}]`;
       }
       sandbox.addresses = addresses;
       sandbox.state = 'up';
