@@ -1,6 +1,7 @@
 /** The cluster as one machine knows it: the applied objects. */
 import type { ObjectView, PodView } from '../choose/subject.ts';
-import { isTerminating, type KubeObject, type OwnerReference } from '../dialect/kube-object.ts';
+import type { KindId } from '../dialect/kinds.ts';
+import { isPodDead, topController } from '../dialect/pod-owner.ts';
 import type { Pool } from '../dialect/pool.ts';
 import type { SpiderpoolConf } from '../dialect/spiderpool-conf.ts';
 import type { Cluster } from '../ipam/ports.ts';
@@ -65,15 +66,18 @@ export class EmbeddedCluster implements Cluster {
       return undefined;
     }
     const { metadata } = object;
+    const controller = topController(object, (kind, above) =>
+      this.#objects.get({ kind: kind as KindId, namespace, name: above }),
+    );
     return {
       namespace,
       name,
       uid: metadata.uid ?? '',
-      node: fieldsOf(object.spec).nodeName || this.#node,
+      node: (object.spec as { nodeName?: string } | undefined)?.nodeName || this.#node,
       labels: metadata.labels ?? {},
       annotations: metadata.annotations ?? {},
-      dead: isDead(object),
-      controller: this.#controllerOf(object),
+      dead: isPodDead(object),
+      controller: { kind: controller.kind, name: controller.name },
     };
   }
 
@@ -100,52 +104,4 @@ export class EmbeddedCluster implements Cluster {
     views.set(name, view);
     return view;
   }
-
-  /**
-   * The top controller: a ReplicaSet's Deployment, a Job's CronJob, else the controller itself; a bare pod is
-   * its own (reference/spiderpool.md 5.1 step 3).
-   */
-  #controllerOf(pod: KubeObject): PodView['controller'] {
-    const owner = controllerReference(pod);
-    if (owner === undefined) {
-      return { kind: 'Pod', name: pod.metadata.name };
-    }
-    const { kind, name } = owner;
-    if (kind === 'ReplicaSet' || kind === 'Job') {
-      const namespace = pod.metadata.namespace ?? '';
-      const object = this.#objects.get({ kind, namespace, name });
-      const above = object && controllerReference(object);
-      if (above !== undefined) {
-        return { kind: above.kind, name: above.name };
-      }
-    }
-    return { kind, name };
-  }
-}
-
-/** The texts of a pod's spec or status that decide something here. */
-interface PodFields {
-  readonly nodeName?: string;
-  readonly restartPolicy?: string;
-  readonly phase?: string;
-  readonly reason?: string;
-}
-
-function fieldsOf(value: unknown): PodFields {
-  return (value ?? {}) as PodFields;
-}
-
-function controllerReference(object: KubeObject): OwnerReference | undefined {
-  return (object.metadata.ownerReferences ?? []).find((owner) => owner.controller === true);
-}
-
-/** Finished or going: reference/spiderpool.md 5.1 step 2. */
-function isDead(pod: KubeObject): boolean {
-  const { restartPolicy = 'Always' } = fieldsOf(pod.spec);
-  const { phase, reason } = fieldsOf(pod.status);
-  return (
-    isTerminating(pod) ||
-    (phase === 'Succeeded' && restartPolicy !== 'Always') ||
-    (phase === 'Failed' && (restartPolicy === 'Never' || reason === 'Evicted'))
-  );
 }
