@@ -1,7 +1,7 @@
 /**
  * Who a pod belongs to, and whether it still lives: what decides about its address beside its labels.
  */
-import type { KubeObject, OwnerReference } from './kube-object.ts';
+import { isTerminating, type KubeObject, type OwnerReference } from './kube-object.ts';
 
 /** Where an object came from in the end. */
 export interface Controller {
@@ -45,7 +45,7 @@ export function topController(
  * started again, or was evicted (reference/spiderpool.md 5.1 step 2).
  */
 export function isPodDead(pod: KubeObject): boolean {
-  if (pod.metadata.deletionTimestamp !== undefined) return true;
+  if (isTerminating(pod)) return true;
   const status = (pod.status ?? {}) as { phase?: unknown; reason?: unknown };
   const policy = ((pod.spec ?? {}) as { restartPolicy?: unknown }).restartPolicy ?? 'Always';
   if (status.phase === 'Succeeded') return policy !== 'Always';
