@@ -209,10 +209,10 @@ static void complain(const char *text) {
 /* Prints the one document and exits: `verdict` when all of it was taken, EXIT_REFUSED when not. */
 __attribute__((noreturn)) static void finish(const char *text, size_t length, int verdict) {
     int64_t deadline_ms = now_ms() + STDOUT_WAIT_MS;
-    int error = 0;
-    while (length > 0 && error == 0) {
+    const char *fault = NULL;
+    while (length > 0 && fault == NULL) {
         if (wait_for(1, POLLOUT, deadline_ms) == 0) {
-            error = EAGAIN;
+            fault = "nobody reads it";
             break;
         }
         size_t piece = length < STDOUT_PIECE_BYTES_MAX ? length : STDOUT_PIECE_BYTES_MAX;
@@ -221,15 +221,14 @@ __attribute__((noreturn)) static void finish(const char *text, size_t length, in
             text += written;
             length -= (size_t)written;
         } else if (written == 0) {
-            error = EIO;
+            fault = error_text(EIO);
         } else if (errno != EINTR && errno != EAGAIN) {
-            error = errno;
+            fault = error_text(errno);
         }
     }
-    if (error != 0) {
+    if (fault != NULL) {
         verdict = EXIT_REFUSED;
-        complain(SAY("orbweaver: the result could not be written to stdout: ", error_text(error),
-                     "\n"));
+        complain(SAY("orbweaver: the result could not be written to stdout: ", fault, "\n"));
     }
     _exit(verdict);
 }

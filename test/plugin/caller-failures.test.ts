@@ -176,7 +176,7 @@ describe.each(built)('a caller, $variant build of the plugin:', (plugin) => {
     closeSync(pipe.writer);
     await pipe.read();
     expect(outcome.exit).toBe(1);
-    expect(outcome.stderr).toContain('could not be written to stdout');
+    expect(outcome.stderr).toContain('could not be written to stdout: nobody reads it');
   });
 
   test.concurrent('that never reads stderr does not hold the plugin', async () => {
