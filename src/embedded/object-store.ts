@@ -300,9 +300,12 @@ export class ObjectStore {
     return saved;
   }
 
+  /** A child of another uid than the one of its name that is there takes its place: a new object. */
   #storeChild(child: KubeObject): void {
     const ref = refOf(kindOf(child).id, child);
-    this.#store(ref, child, this.#table.get(ref)?.object, undefined);
+    const before = this.#table.get(ref)?.object;
+    const same = before?.metadata.uid === child.metadata.uid;
+    this.#store(ref, child, same ? before : undefined, undefined);
   }
 
   #store(

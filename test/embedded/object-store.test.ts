@@ -415,6 +415,19 @@ describe('workloads', () => {
   });
 });
 
+describe('a StatefulSet', () => {
+  it('with another template has pods of the same names and other uids', async () => {
+    const set = (image: string) => ({ ...deployment('db', 1, image), kind: 'StatefulSet' });
+    await store.objects.apply(set('one'));
+    const [before] = store.objects.list('Pod');
+    await store.objects.apply(set('two'));
+    const [after] = store.objects.list('Pod');
+    expect(after!.metadata.name).toBe('db-0');
+    expect(before!.metadata.name).toBe('db-0');
+    expect(after!.metadata.uid).not.toBe(before!.metadata.uid);
+  });
+});
+
 describe('the cluster of the embedded store', () => {
   it('shows a pod with its node, controller and whether it is dead', async () => {
     expect(store.cluster.podNow('default', 'p')).toBeUndefined();
