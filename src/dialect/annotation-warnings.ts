@@ -1,6 +1,6 @@
 /**
- * What is worth saying about Spiderpool's annotations when an object with them is applied: values that no
- * pod could use, keys that nothing reads, and features that act only later. None of it is a refusal: the
+ * What is worth saying about annotations of either dialect when an object with them is applied: values that
+ * no pod could use, keys that nothing reads, and features that act only later. None of it is a refusal: the
  * API server would not refuse it either, and other software may read the key.
  */
 import { OrbweaverError } from '../catalogue/errors.ts';
@@ -15,6 +15,7 @@ import {
   subnetAnnotation,
   suspectKeys,
 } from './annotations.ts';
+import { readCalicoNamespaceAnnotations, readCalicoPodAnnotations } from './calico-annotations.ts';
 import type { KindId } from './kinds.ts';
 import type { KubeObject } from './kube-object.ts';
 
@@ -66,6 +67,7 @@ export function podWarnings(annotations: Annotations): string[] {
       readPodRoutes(annotations);
       return [];
     }),
+    ...notesOrFault(() => readCalicoPodAnnotations(annotations).notes),
   );
   return warnings;
 }
@@ -75,6 +77,7 @@ export function namespaceWarnings(annotations: Annotations): string[] {
   return [
     ...suspectWarnings(annotations),
     ...notesOrFault(() => readNamespaceDefaults(annotations)?.notes),
+    ...notesOrFault(() => readCalicoNamespaceAnnotations(annotations).notes),
   ];
 }
 

@@ -158,7 +158,7 @@ function misspelt(annotations: Annotations): string[] {
     const names = KNOWN_KEYS.map((known) => known.slice(PREFIX.length));
     const meant = closestWord(key.slice(PREFIX.length), names);
     const hint = meant === undefined ? '' : `, did you mean ${PREFIX}${meant}?`;
-    notes.push(`annotation ${clean(key)} is unknown${hint}`);
+    notes.push(`annotation ${clean(key)} is read by nothing here${hint}`);
   }
   return notes;
 }

@@ -68,6 +68,16 @@ describe('admit warns about', () => {
       pod({ [`${P}routes`]: '[{"dst": "x", "gw": "y"}]' }),
       `pods with this annotation get no address: wrong input, invalid format of Pod annotation '${P}routes': invalid route format 'dst: x, gw: y'`,
     ],
+    [
+      'a misspelt key of Calico',
+      namespace({ 'cni.projectcalico.org/ipv4pool': '["a"]' }),
+      'annotation cni.projectcalico.org/ipv4pool is read by nothing here, did you mean cni.projectcalico.org/ipv4pools?',
+    ],
+    [
+      "a list of Calico's that is none",
+      pod({ 'cni.projectcalico.org/ipFamilies': '["IPv5"]' }),
+      'pods with this annotation get no address: error parsing ipFamilies: ["IPv5"]',
+    ],
   ])('%s', (_name, object, warning) => {
     const admission = new AdmissionWorld().apply(object);
     expect(admission.warnings).toEqual([warning]);

@@ -55,7 +55,7 @@ describe('Calico annotations of a pod are read', () => {
       given: { ipv4pool: '["a"]' },
       read: {
         notes: [
-          'annotation cni.projectcalico.org/ipv4pool is unknown, did you mean cni.projectcalico.org/ipv4pools?',
+          'annotation cni.projectcalico.org/ipv4pool is read by nothing here, did you mean cni.projectcalico.org/ipv4pools?',
         ],
       },
     },
