@@ -7,7 +7,7 @@
  */
 import { LIMITS } from '../catalogue/limits.ts';
 import type { Affinity } from '../dialect/pool.ts';
-import { type Labels, labelOf } from '../selector/labels.ts';
+import type { Labels } from '../selector/labels.ts';
 import type { Requirement } from '../selector/requirement.ts';
 import { matches, type Selector } from '../selector/selector.ts';
 import type { AffinityEngine } from './affinity-engine.ts';
@@ -45,6 +45,11 @@ export class AffinityClass {
   #evaluatedPuts: number[] = [];
   readonly #views = new Map<string, View>();
   #generation = 0;
+  /** The rows of an object without labels, and the generation that they are of. */
+  #absent: { readonly generation: number; readonly rows: readonly number[] } = {
+    generation: -1,
+    rows: [],
+  };
 
   /** `identity`: objects of this class are few and known by name, or many and alike by their labels (pods). */
   constructor(engine: AffinityEngine, identity: 'name' | 'labels') {
@@ -133,16 +138,37 @@ export class AffinityClass {
     return view.rows;
   }
 
-  #collectRows(object: Judged): number[] {
-    const rows: number[] = [];
-    for (const [key, keyRows] of this.#keys) {
-      rows.push(keyRows.rowFor(key === NAME_KEY ? object.name : labelOf(object.labels, key)));
+  /** Begins with "absent" for every key and goes through the labels, since objects have few of them. */
+  #collectRows({ name, labels }: Judged): number[] {
+    const rows = this.#absentRows().slice();
+    for (const key in labels) {
+      const keyRows = this.#keys.get(key);
+      if (keyRows !== undefined && Object.hasOwn(labels, key)) {
+        rows[keyRows.place] = keyRows.rowFor(labels[key]);
+      }
+    }
+    const names = this.#keys.get(NAME_KEY);
+    if (names !== undefined) {
+      rows[names.place] = names.rowFor(name);
     }
     return rows;
   }
 
+  /** The rows of an object without name and labels; tells every key its place among them. */
+  #absentRows(): readonly number[] {
+    if (this.#absent.generation !== this.#generation) {
+      const rows: number[] = [];
+      for (const keyRows of this.#keys.values()) {
+        keyRows.place = rows.length;
+        rows.push(keyRows.rowFor(undefined));
+      }
+      this.#absent = { generation: this.#generation, rows };
+    }
+    return this.#absent.rows;
+  }
+
   #viewOf(object: Judged): View {
-    const identity = this.#identity === 'name' ? object.name : textOf(object.labels);
+    const identity = this.#identityOf(object);
     let view = this.#views.get(identity);
     if (view !== undefined && !sameLabels(view.labels, object.labels)) {
       this.#dropView(identity, view);
@@ -164,6 +190,14 @@ export class AffinityClass {
     }
     this.#catchUp(view, object.labels);
     return view;
+  }
+
+  /** Objects known by labels have name lists in tests of this class only, but then the name counts. */
+  #identityOf({ name, labels }: Judged): string {
+    if (this.#identity === 'name') {
+      return name;
+    }
+    return this.#keys.has(NAME_KEY) ? `${name}\0${textOf(labels)}` : textOf(labels);
   }
 
   /** Brings the view's evaluated row up to date: only pools put since the last call are evaluated. */

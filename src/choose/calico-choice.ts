@@ -18,6 +18,9 @@ import type { Context } from './sources.ts';
 /** What Calico calls the addresses of pods among the uses of a pool. */
 const USE = 'Workload';
 
+/** Every pool of a family. */
+const ALL = { list: 'calico', properties: [], classes: [] } as const;
+
 /** One family of one run. */
 interface Run extends Context {
   readonly family: Family;
@@ -132,10 +135,15 @@ function resolve(
 function chooseBySelectors(run: Run): FamilyChoice {
   const { family, of, refuse, subject } = run;
   const { verdicts } = of;
-  const all = () => verdicts.named('calico', family, [], []);
+  const all = () => verdicts.named({ ...ALL, family });
   const rejection = (pool: Pool) => selectorRejection(pool, of);
   const select = (...properties: Property[]) =>
-    verdicts.named('calico', family, ['alive', 'enabled', ...properties], ['node', 'namespace']);
+    verdicts.named({
+      list: 'calico',
+      family,
+      properties: ['alive', 'enabled', ...properties],
+      classes: ['node', 'namespace'],
+    });
   const candidates = select('automatic', 'workload');
   if (candidates.length === 0) {
     let text = noUse();
@@ -152,7 +160,7 @@ function chooseBySelectors(run: Run): FamilyChoice {
 /** An address by number: any enabled pool that serves workloads and holds it, whatever the lists say. */
 function chooseHolding(run: Run, requested: RequestedAddress): FamilyChoice {
   const family = familyOf(requested.address);
-  const all = () => run.of.verdicts.named('calico', family, [], []);
+  const all = () => run.of.verdicts.named({ ...ALL, family });
   const rejection = (pool: Pool) => addressRejection(pool, requested) ?? explicitRejection(pool);
   const candidates = all().filter((pool) => rejection(pool) === undefined);
   if (candidates.length === 0) {

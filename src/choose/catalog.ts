@@ -2,7 +2,7 @@
  * The pools as the engine sees them: per affinity class rows of bits over pools, and rows for family,
  * dialect, default and state, so that "which default pools take this pod" is an AND of rows.
  *
- * One class is asked at a time, so that the class that said no can be named.
+ * The class that said no can be named, because each class can be asked by itself.
  */
 import { LIMITS } from '../catalogue/limits.ts';
 import type { DialectName, Pool } from '../dialect/pool.ts';
@@ -11,8 +11,9 @@ import { formatCidr } from '../net/cidr.ts';
 import { AffinityClass, type Judged } from './affinity-class.ts';
 import type { AffinityEngine } from './affinity-engine.ts';
 import { parseGlob } from './glob.ts';
+import { NameOrder, type Ordered } from './name-order.ts';
 import { qualifiedNetwork } from './network-attachment.ts';
-import { compareNames, specificityOf } from './specificity.ts';
+import { specificityOf } from './specificity.ts';
 
 /** The two lists of pools that sources name pools of: both forms of Spiderpool share one. */
 export type PoolList = 'spiderpool' | 'calico';
@@ -27,14 +28,21 @@ export type ClassName = (typeof CLASSES)[number];
 /** What each class is asked about. */
 export type Question = Readonly<Record<ClassName, Judged>>;
 
-interface Entry {
+/** Pools of a list and family with all properties that all named classes take. */
+export interface Selection {
+  readonly list: PoolList;
+  readonly family: Family;
+  readonly properties: readonly Property[];
+  readonly classes: readonly ClassName[];
+}
+
+interface Entry extends Ordered {
   readonly pool: Pool;
   readonly handle: number;
-  readonly specificity: number;
 }
 
 /** Result registers of the engine. */
-const REGISTERS = { node: 0, namespace: 1, pod: 2, network: 3, source: 4, candidates: 5 } as const;
+const REGISTERS = { node: 0, namespace: 1, pod: 2, network: 3, selection: 4 } as const;
 
 export class Catalog {
   readonly #engine: AffinityEngine;
@@ -47,13 +55,14 @@ export class Catalog {
     calico: new Map(),
   };
   readonly #calicoByNetwork = new Map<string, Entry>();
+  readonly #order = new NameOrder<Entry>();
   readonly #byHandle: (Entry | undefined)[] = [];
   readonly #wildcards = new Map<string, readonly Pool[]>();
   #generation = 0;
   /** The question whose answers are in the class registers. */
   #asked: Verdicts | undefined;
 
-  /** Makes its rows in `engine` and uses result registers 0–5 of it. */
+  /** Makes its rows in `engine` and uses result registers 0–4 of it. */
   constructor(engine: AffinityEngine) {
     this.#engine = engine;
     this.#classes = {
@@ -85,8 +94,9 @@ export class Catalog {
   /** Adds a pool, or replaces the one of its dialect and name. `handle` is its handle in the engine. */
   put(pool: Pool, handle: number): void {
     this.remove(pool);
-    const entry = { pool, handle, specificity: specificityOf(pool) };
+    const entry = { pool, handle, specificity: specificityOf(pool), position: 0 };
     this.#entries[pool.dialect].set(pool.name, entry);
+    this.#order.add(entry);
     this.#byHandle[handle] = entry;
     if (pool.dialect === 'calico') {
       this.#calicoByNetwork.set(formatCidr(pool.subnet), entry);
@@ -111,6 +121,7 @@ export class Catalog {
       return;
     }
     this.#entries[dialect].delete(name);
+    this.#order.remove(entry);
     this.#byHandle[entry.handle] = undefined;
     const network = formatCidr(entry.pool.subnet);
     if (this.#calicoByNetwork.get(network) === entry) {
@@ -171,7 +182,7 @@ export class Catalog {
       return undefined;
     }
     const found = this.#listed(list, family).filter((entry) => glob(entry.pool.name));
-    const pools = found.sort(compareEntries).map((entry) => entry.pool);
+    const pools = this.#order.sorted(found, 'by specificity');
     if (this.#wildcards.size >= LIMITS.wildcardsMax) {
       this.#wildcards.clear();
     }
@@ -181,7 +192,9 @@ export class Catalog {
 
   /** Whether a pool of a family has all these properties. */
   has(list: PoolList, family: Family, properties: readonly Property[]): boolean {
-    return this.#engine.intersectRows(this.#rowsOf(list, family, properties), REGISTERS.source) > 0;
+    return (
+      this.#engine.intersectRows(this.#rowsOf(list, family, properties), REGISTERS.selection) > 0
+    );
   }
 
   /** True when some pool is for certain network attachments only, so that the attachment must be known. */
@@ -217,25 +230,21 @@ export class Catalog {
     return this.#engine.resultHas(REGISTERS[className], handle);
   }
 
-  /** For Verdicts: pools with all properties that all named classes take. The registers must be filled. */
+  /** For Verdicts: the pools of a selection that take the question's pod, in one query over all classes. */
   select(
-    list: PoolList,
-    family: Family,
-    properties: readonly Property[],
-    classes: readonly ClassName[],
-  ): readonly Entry[] {
+    question: Question,
+    { list, family, properties, classes }: Selection,
+    order: 'by name' | 'by specificity',
+  ): Pool[] {
     const rows = this.#rowsOf(list, family, properties);
-    let count = this.#engine.intersectRows(rows, REGISTERS.source);
-    let register: number = REGISTERS.source;
-    const asked = classes.filter((name) => !this.#classes[name].isEmpty);
-    if (count > 0 && asked.length > 0) {
-      const registers = asked.map((name) => REGISTERS[name]);
-      count = this.#engine.intersectResults([register, ...registers], REGISTERS.candidates);
-      register = REGISTERS.candidates;
+    for (const name of classes) {
+      for (const row of this.#classes[name].rowsFor(question[name])) {
+        rows.push(row);
+      }
     }
-    return count === 0
-      ? []
-      : this.#engine.resultPools(register).map((handle) => this.#byHandle[handle]!);
+    const count = this.#engine.intersectRows(rows, REGISTERS.selection);
+    const found = count === 0 ? [] : this.#entriesIn(REGISTERS.selection);
+    return this.#order.sorted(found, order);
   }
 
   #changed(): void {
@@ -251,9 +260,16 @@ export class Catalog {
   }
 
   #listed(list: PoolList, family: Family): Entry[] {
-    return this.#engine.intersectRows([this.#members[`${list}-${family}`]], REGISTERS.source) === 0
-      ? []
-      : this.#engine.resultPools(REGISTERS.source).map((handle) => this.#byHandle[handle]!);
+    const count = this.#engine.intersectRows(this.#rowsOf(list, family, []), REGISTERS.selection);
+    return count === 0 ? [] : this.#entriesIn(REGISTERS.selection);
+  }
+
+  #entriesIn(register: number): Entry[] {
+    const entries: Entry[] = [];
+    for (const handle of this.#engine.resultPools(register)) {
+      entries.push(this.#byHandle[handle]!);
+    }
+    return entries;
   }
 
   /** Rows that have this pool's bit set. */
@@ -276,14 +292,11 @@ export class Catalog {
   }
 }
 
-/** The most specific first, ties by name. */
-function compareEntries(a: Entry, b: Entry): number {
-  return b.specificity - a.specificity || compareNames(a.pool.name, b.pool.name);
-}
-
 /**
- * The classes' answers to one question. They live in the engine's registers as bits; when another question
- * or an edit has come between, they are worked out again from the pools as they are now.
+ * The classes' answers to one question. Which pools take the pod is one AND over the rows of all classes;
+ * which class refuses a pool is asked class by class, only when somebody wants to know. Those answers live in
+ * the engine's registers as bits; when another question or an edit has come between, they are worked out
+ * again from the pools as they are now.
  */
 export class Verdicts {
   readonly #catalog: Catalog;
@@ -300,37 +313,13 @@ export class Verdicts {
     return CLASSES.find((name) => !this.#catalog.takes(name, pool));
   }
 
-  /** Pools of a family with all properties that the named classes take: the most specific first, ties by name. */
-  ranked(
-    list: PoolList,
-    family: Family,
-    properties: readonly Property[],
-    classes: readonly ClassName[],
-  ): Pool[] {
-    return this.#select(list, family, properties, classes, compareEntries);
+  /** The pools of a selection, the most specific first, ties by name. */
+  ranked(selection: Selection): readonly Pool[] {
+    return this.#catalog.select(this.question, selection, 'by specificity');
   }
 
-  /** As `ranked`, in the order of their names. */
-  named(
-    list: PoolList,
-    family: Family,
-    properties: readonly Property[],
-    classes: readonly ClassName[],
-  ): Pool[] {
-    return this.#select(list, family, properties, classes, (a, b) =>
-      compareNames(a.pool.name, b.pool.name),
-    );
-  }
-
-  #select(
-    list: PoolList,
-    family: Family,
-    properties: readonly Property[],
-    classes: readonly ClassName[],
-    order: (a: Entry, b: Entry) => number,
-  ): Pool[] {
-    this.#catalog.fillRegisters(this);
-    const entries = [...this.#catalog.select(list, family, properties, classes)];
-    return entries.sort(order).map((entry) => entry.pool);
+  /** The pools of a selection in the order of their names. */
+  named(selection: Selection): readonly Pool[] {
+    return this.#catalog.select(this.question, selection, 'by name');
   }
 }

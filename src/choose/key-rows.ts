@@ -24,6 +24,9 @@ export class KeyRows {
   /** Rows made so far, least recently made first. */
   readonly #rows = new Map<string, number>();
 
+  /** Place of this key's row among the rows of a query; the owner's to set. */
+  place = 0;
+
   constructor(engine: AffinityEngine) {
     this.#engine = engine;
     this.#absent = engine.addRow(1);

@@ -4,8 +4,11 @@
  */
 import type { Pool } from '../dialect/pool.ts';
 
+/** The highest number that specificityOf gives. */
+export const SPECIFICITY_MAX = 63;
+
 /**
- * How narrowly a pool says whom it is for: a number from 0 to 63, higher first. One bit per property, in the
+ * How narrowly a pool says whom it is for: a number from 0 to SPECIFICITY_MAX, higher first. One bit per property, in the
  * order in which the first difference decides.
  */
 export function specificityOf(pool: Pool): number {

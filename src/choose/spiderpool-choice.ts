@@ -6,7 +6,7 @@
 import type { OrbweaverError } from '../catalogue/errors.ts';
 import { readPodRoutes } from '../dialect/annotations.ts';
 import type { Pool } from '../dialect/pool.ts';
-import { type Family, formatAddress } from '../net/address.ts';
+import { type Address, type Family, formatAddress } from '../net/address.ts';
 import { CLASSES } from './catalog.ts';
 import type { Choice, FamilyChoice, InterfaceChoice, Rejection } from './choice.ts';
 import {
@@ -33,6 +33,13 @@ import {
 import type { Subject } from './subject.ts';
 
 const FAMILIES = [4, 6] as const;
+
+const DEFAULT_POOLS = { list: 'spiderpool', properties: ['default'], classes: [] } as const;
+const USABLE_DEFAULT_POOLS = {
+  list: 'spiderpool',
+  properties: ['default', 'alive', 'enabled'],
+  classes: CLASSES,
+} as const;
 
 /** One run of choosing: its context, the rule that speaks, and where notes and refusals go. */
 interface Run extends Context {
@@ -62,11 +69,14 @@ export function chooseBySpiderpool(context: Context, rule: Rule, refuse: Refuse)
   const customRoutes = inStandardMode(() => readPodRoutes(subject.pod?.annotations ?? {}));
   const asked = askedItem(rule, subject);
   const interfaces = rule.items.map((item) => {
-    const requested = item === asked ? requestedByFamily(subject.wishes) : NOTHING_REQUESTED;
+    const requested =
+      item === asked && subject.wishes.addresses.length > 0
+        ? requestedByFamily(subject.wishes)
+        : NOTHING_REQUESTED;
     return chooseInterface({ ...context, rule, notes, refuse }, item, requested);
   });
   if (interfaces[asked.order]?.families.length === 0) {
-    refuse(emptyRuleError(nicOf(asked), notes));
+    refuse(emptyRuleError(nicOf(asked), [`the rule is: ${rule.source}`, ...notes]));
   }
   return { dialect: 'spiderpool', source: rule.source, interfaces, customRoutes, notes };
 }
@@ -130,9 +140,8 @@ function listingOf(
 ): Listing | undefined {
   if (list === 'default pools') {
     return {
-      pools: () => of.verdicts.named('spiderpool', family, ['default'], []),
-      candidates: () =>
-        of.verdicts.ranked('spiderpool', family, ['default', 'alive', 'enabled'], CLASSES),
+      pools: () => of.verdicts.named({ ...DEFAULT_POOLS, family }),
+      candidates: () => of.verdicts.ranked({ ...USABLE_DEFAULT_POOLS, family }),
     };
   }
   const found = findPools(run.catalog, run.rule.source, list, family, of.nic);
@@ -154,27 +163,52 @@ function chooseFamily(
   of: Case,
   requested: RequestedAddress | undefined,
 ): FamilyChoice {
-  const rejections = (): readonly Rejection[] =>
-    listing.pools().flatMap((pool) => spiderpoolRejection(pool, family, of, requested) ?? []);
   const taking = listing.candidates();
-  if (taking.length === 0) {
-    refuse(filteredOutError(family, of.nic, rejections()));
-  }
   const candidates =
     requested === undefined ? taking : taking.filter((pool) => pool.ranges.has(requested.address));
-  if (requested !== undefined && taking.length > 0 && candidates.length === 0) {
-    refuse(addressOutsideError(family, of.nic, requested, taking, rejections()));
+  const choice = new SpiderpoolFamily(listing, family, of, requested, candidates);
+  if (taking.length === 0) {
+    refuse(filteredOutError(family, of.nic, choice.rejections()));
+  } else if (requested !== undefined && candidates.length === 0) {
+    refuse(addressOutsideError(family, of.nic, requested, taking, choice.rejections()));
   }
-  return {
-    family,
-    candidates,
-    get listed() {
-      return listing.pools().map((pool) => pool.name);
-    },
-    rejections,
-    requested: requested?.address,
-    road: requested?.road ?? '',
-  };
+  return choice;
+}
+
+class SpiderpoolFamily implements FamilyChoice {
+  readonly family: Family;
+  readonly candidates: readonly Pool[];
+  readonly requested: Address | undefined;
+  readonly road: string;
+  readonly #listing: Listing;
+  readonly #of: Case;
+  readonly #request: RequestedAddress | undefined;
+
+  constructor(
+    listing: Listing,
+    family: Family,
+    of: Case,
+    request: RequestedAddress | undefined,
+    candidates: readonly Pool[],
+  ) {
+    this.family = family;
+    this.candidates = candidates;
+    this.requested = request?.address;
+    this.road = request?.road ?? '';
+    this.#listing = listing;
+    this.#of = of;
+    this.#request = request;
+  }
+
+  get listed(): readonly string[] {
+    return this.#listing.pools().map((pool) => pool.name);
+  }
+
+  rejections(): readonly Rejection[] {
+    return this.#listing
+      .pools()
+      .flatMap((pool) => spiderpoolRejection(pool, this.family, this.#of, this.#request) ?? []);
+  }
 }
 
 function addressOutsideError(
