@@ -213,17 +213,32 @@ export class Churn {
     const cutAfterMs = random.chance(this.#options.killShare)
       ? random.next() * CUT_WITHIN_MS
       : undefined;
+    const throughPlugin = random.chance(this.#options.pluginShare);
+    const asked = `${throughPlugin ? 'plugin' : 'socket'} ${verb} ${id}`;
+    const cut = cutAfterMs === undefined ? '' : ` cut at ${cutAfterMs.toFixed(1)} ms`;
     try {
-      return await (random.chance(this.#options.pluginShare)
+      const reply = await (throughPlugin
         ? this.#throughPlugin(call, cutAfterMs)
         : callAgent(socket, call, cutAfterMs));
+      container.note(
+        `${asked}${cut}: ${reply.ok ? reply.addresses.join('+') || 'ok' : reply.error.msg}`,
+      );
+      // The plugin's own refusals say that the agent went away, which it may have done after it had claimed.
+      return throughPlugin && !reply.ok && reply.error.code === TRY_AGAIN
+        ? this.#unanswered()
+        : reply;
     } catch (error) {
       if (!(error instanceof NoAnswer)) {
         throw error;
       }
-      this.counts.unanswered += 1;
-      return undefined;
+      container.note(`${asked}${cut}: no answer`);
+      return this.#unanswered();
     }
+  }
+
+  #unanswered(): undefined {
+    this.counts.unanswered += 1;
+    return undefined;
   }
 
   #throughPlugin(call: CniCall, killAfterMs: number | undefined): Promise<CniReply> {

@@ -7,6 +7,8 @@
  */
 import { addressOfResult, type HeldRow } from '../support/state-file.ts';
 
+const HISTORY_KEPT = 12;
+
 export type Standing = 'gone' | 'held' | 'doubtful';
 
 export class Container {
@@ -24,6 +26,8 @@ export class Container {
   addresses: readonly string[] = [];
   /** A call is in flight, so nothing may be concluded. */
   busy = false;
+  /** The last calls and what became of each, for the report of a fault. */
+  readonly history: string[] = [];
   #sandboxes = 0;
   #uids = 0;
 
@@ -68,6 +72,12 @@ export class Container {
     this.earlier = undefined;
   }
 
+  /** Keeps a call for the report. */
+  note(event: string): void {
+    this.history.push(event);
+    this.history.splice(0, this.history.length - HISTORY_KEPT);
+  }
+
   /** Whether a row of the ledger is of this container or of one before it. */
   owns(row: HeldRow): boolean {
     return row.container.startsWith(`${this.#name}.`);
@@ -86,7 +96,7 @@ export class Container {
     }
     const expected = this.standing === 'gone' ? [] : this.addresses.map(addressOfResult).sort();
     if (seen.join() !== expected.join()) {
-      return `${this.id} is ${this.standing}: expected [${expected}], the state file has [${seen}]`;
+      return `${this.id} is ${this.standing}: expected [${expected}], the state file has [${seen}] under ${[...ids]} after ${this.history.join(', ')}`;
     }
     return this.standing === 'held' && !ids.has(this.id)
       ? `${this.id} holds its addresses under ${[...ids]}`
