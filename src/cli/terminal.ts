@@ -19,14 +19,7 @@ export function processTerminal(): Terminal {
     process.stdout.isTTY !== true;
   const paint = (code: number) => (text: string) =>
     plain ? text : `\u001b[${code}m${text}\u001b[0m`;
-  // `orbweaver get … | head` closes the pipe early, which is no fault.
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') {
-        throw error;
-      }
-    });
-  }
+  tolerateClosedPipes();
   return {
     out: (text) => process.stdout.write(text),
     err: (text) => process.stderr.write(text),
@@ -35,4 +28,20 @@ export function processTerminal(): Terminal {
     yellow: paint(33),
     green: paint(32),
   };
+}
+
+/** `orbweaver get … | head` closes the pipe early, which is no fault. */
+function tolerateClosedPipes(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    if (stream.listeners('error').includes(onStreamError)) {
+      continue;
+    }
+    stream.on('error', onStreamError);
+  }
+}
+
+function onStreamError(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') {
+    throw error;
+  }
 }
