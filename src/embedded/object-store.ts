@@ -18,6 +18,15 @@ import type { Clock } from '../ipam/ports.ts';
 import type { GroupCommit } from '../sqlite/group-commit.ts';
 import { admissionWorld, heldCount } from './admission-world.ts';
 import type { EmbeddedLedger } from './ledger.ts';
+import {
+  checkOwnership,
+  type KeyEdits,
+  plain,
+  samePlace,
+  stated,
+  withKeys,
+  withServerFields,
+} from './object-edits.ts';
 import { applied, jsonPatched, mergePatched } from './object-merge.ts';
 import { type ObjectRef, type ObjectsTable, refOf } from './objects-table.ts';
 import { isPoolKind, type PoolRegistry } from './pool-registry.ts';
@@ -33,26 +42,8 @@ export interface Edit {
 /** `terminating`: the pool gives nothing new and goes with its last claim. */
 export type Removal = 'deleted' | 'terminating' | 'missing';
 
-/** Changes of annotations or labels. */
-export interface KeyEdits {
-  readonly set: Readonly<Record<string, string>>;
-  readonly remove: readonly string[];
-  /** Without it, a key that has another value is refused. */
-  readonly overwrite: boolean;
-}
-
 /** Namespaces that every API server has; they can be labelled but not deleted. */
 const NAMESPACES_FROM_THE_START = ['default', 'kube-system'];
-/** What only the store may say of an object. */
-const SERVER_FIELDS = [
-  'resourceVersion',
-  'generation',
-  'creationTimestamp',
-  'deletionTimestamp',
-  'deletionGracePeriodSeconds',
-  'managedFields',
-  'selfLink',
-] as const;
 /** Kinds that the API server keeps without a generation. */
 const WITHOUT_GENERATION: readonly KindId[] = ['Namespace', 'Node', 'Pod', 'ConfigMap'];
 /** Kinds that workloads are expanded to. */
@@ -135,6 +126,7 @@ export class ObjectStore {
   apply(manifest: KubeObject, mode: 'apply' | 'create' = 'apply'): Promise<Edit> {
     return this.#unit(() => {
       const object = canonicalObject(stated(manifest));
+      checkOwnership(object);
       const kind = kindOf(object);
       this.#checkWritable(kind, object);
       const before = this.#table.get(refOf(kind.id, object));
@@ -241,6 +233,7 @@ export class ObjectStore {
       );
     }
     const next = canonicalObject(withServerFields(wanted, previous));
+    checkOwnership(next);
     const known = withKnownLabels(next, this.#platform);
     const admission = admit('UPDATE', known, previous, this.#world(kind.id));
     const { warnings } = admission;
@@ -427,81 +420,6 @@ export class ObjectStore {
     this.#registry.forget();
     this.#nodes = undefined;
   }
-}
-
-/** The manifest without what only the store may say. */
-function stated(manifest: KubeObject): KubeObject {
-  const metadata: Record<string, unknown> = { ...manifest.metadata };
-  for (const field of SERVER_FIELDS) {
-    delete metadata[field];
-  }
-  return { ...manifest, metadata: metadata as unknown as ObjectMeta };
-}
-
-/** The object with the fields that only the store may say as they were. */
-function withServerFields(object: KubeObject, previous: KubeObject): KubeObject {
-  const { metadata } = stated(object);
-  const before = previous.metadata as unknown as Record<string, unknown>;
-  const kept = SERVER_FIELDS.filter((field) => before[field] !== undefined);
-  return {
-    ...object,
-    metadata: {
-      ...metadata,
-      ...Object.fromEntries(['uid', ...kept].map((field) => [field, before[field]])),
-    } as ObjectMeta,
-  };
-}
-
-/** What is compared to tell whether anything changed. JSON has no `undefined`, so keys that hold it are none. */
-function plain(object: KubeObject): unknown {
-  return JSON.parse(JSON.stringify(object));
-}
-
-function withKeys(
-  object: KubeObject,
-  field: 'annotations' | 'labels',
-  { set, remove, overwrite }: KeyEdits,
-): KubeObject {
-  const values = new Map(Object.entries(object.metadata[field] ?? {}));
-  for (const [key, value] of Object.entries(set)) {
-    const there = values.get(key);
-    if (!overwrite && there !== undefined && there !== value) {
-      const text =
-        field === 'labels'
-          ? `'${key}' already has a value (${there}), and --overwrite is false`
-          : `--overwrite is false but found the following declared annotation(s): '${key}' already has a value (${there})`;
-      throw new OrbweaverError('OBJECT_INVALID', text);
-    }
-    values.set(key, value);
-  }
-  for (const key of remove) {
-    values.delete(key);
-  }
-  const metadata = { ...object.metadata, [field]: Object.fromEntries(values) };
-  if (values.size === 0) {
-    delete metadata[field];
-  }
-  return { ...object, metadata };
-}
-
-/** What a patch made of an object, if it is still that object. */
-function samePlace(object: KubeObject, next: unknown): KubeObject {
-  const patched = next as Partial<KubeObject> | null | undefined;
-  const { apiVersion, kind, metadata } = object;
-  const place = [
-    patched?.apiVersion,
-    patched?.kind,
-    patched?.metadata?.name,
-    patched?.metadata?.namespace,
-  ];
-  const before = [apiVersion, kind, metadata.name, metadata.namespace];
-  if (!isDeepStrictEqual(place, before)) {
-    throw new OrbweaverError(
-      'OBJECT_INVALID',
-      `the patch of ${kind} "${metadata.name}" changes its apiVersion, kind, name or namespace`,
-    );
-  }
-  return patched as KubeObject;
 }
 
 /** `spiderippools.spiderpool.spidernet.io "p"`, as the API server names objects. */

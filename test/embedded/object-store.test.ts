@@ -162,6 +162,17 @@ describe('the object store', () => {
       message: 'namespaces "nowhere" not found',
     },
     {
+      what: 'owners and finalizers that are none',
+      object: {
+        ...pod('p'),
+        metadata: { name: 'p', uid: 5, finalizers: 'f', ownerReferences: [{ kind: 'Job' }] },
+      },
+      code: 'OBJECT_INVALID',
+      message: expect.stringMatching(
+        /^Pod "p" is invalid: \[metadata\.uid: .*metadata\.finalizers: .*metadata\.ownerReferences: /,
+      ),
+    },
+    {
       what: 'a pool that overlaps another',
       object: pool('q', { subnet: '10.1.0.0/24', ips: ['10.1.0.30'] }),
       code: 'OBJECT_INVALID',
@@ -170,7 +181,7 @@ describe('the object store', () => {
   ])('refuses $what and changes nothing', async ({ object, code, message }) => {
     await store.objects.apply(pool('p'));
     const generation = store.cluster.poolGeneration;
-    await expect(store.objects.apply(object as KubeObject)).rejects.toMatchObject({
+    await expect(store.objects.apply(object as unknown as KubeObject)).rejects.toMatchObject({
       code,
       message,
     });
