@@ -192,7 +192,7 @@ export class AffinityClass {
     return view;
   }
 
-  /** Objects known by labels have name lists in tests of this class only, but then the name counts. */
+  /** No dialect lists pods by name; where a list is here all the same, the name counts beside the labels. */
   #identityOf({ name, labels }: Judged): string {
     if (this.#identity === 'name') {
       return name;

@@ -36,11 +36,6 @@ export interface Selection {
   readonly classes: readonly ClassName[];
 }
 
-interface Entry extends Ordered {
-  readonly pool: Pool;
-  readonly handle: number;
-}
-
 /** Result registers of the engine. */
 const REGISTERS = { node: 0, namespace: 1, pod: 2, network: 3, selection: 4 } as const;
 
@@ -49,14 +44,13 @@ export class Catalog {
   readonly #classes: Readonly<Record<ClassName, AffinityClass>>;
   readonly #properties: Readonly<Record<Property, number>>;
   readonly #members: Readonly<Record<`${PoolList}-${Family}`, number>>;
-  readonly #entries: Readonly<Record<DialectName, Map<string, Entry>>> = {
+  readonly #entries: Readonly<Record<DialectName, Map<string, Ordered>>> = {
     spiderpool: new Map(),
     'spiderpool-v1': new Map(),
     calico: new Map(),
   };
-  readonly #calicoByNetwork = new Map<string, Entry>();
-  readonly #order = new NameOrder<Entry>();
-  readonly #byHandle: (Entry | undefined)[] = [];
+  readonly #calicoByNetwork = new Map<string, Ordered>();
+  readonly #order = new NameOrder();
   readonly #wildcards = new Map<string, readonly Pool[]>();
   #generation = 0;
   /** The question whose answers are in the class registers. */
@@ -94,10 +88,9 @@ export class Catalog {
   /** Adds a pool, or replaces the one of its dialect and name. `handle` is its handle in the engine. */
   put(pool: Pool, handle: number): void {
     this.remove(pool);
-    const entry = { pool, handle, specificity: specificityOf(pool), position: 0 };
+    const entry = { pool, handle, specificity: specificityOf(pool) };
     this.#entries[pool.dialect].set(pool.name, entry);
     this.#order.add(entry);
-    this.#byHandle[handle] = entry;
     if (pool.dialect === 'calico') {
       this.#calicoByNetwork.set(formatCidr(pool.subnet), entry);
     }
@@ -122,7 +115,6 @@ export class Catalog {
     }
     this.#entries[dialect].delete(name);
     this.#order.remove(entry);
-    this.#byHandle[entry.handle] = undefined;
     const network = formatCidr(entry.pool.subnet);
     if (this.#calicoByNetwork.get(network) === entry) {
       this.#calicoByNetwork.delete(network);
@@ -181,8 +173,8 @@ export class Catalog {
     if (glob === undefined) {
       return undefined;
     }
-    const found = this.#listed(list, family).filter((entry) => glob(entry.pool.name));
-    const pools = this.#order.sorted(found, 'by specificity');
+    const all = this.#poolsIn(this.#rowsOf(list, family, []), 'by specificity');
+    const pools = all.filter((pool) => glob(pool.name));
     if (this.#wildcards.size >= LIMITS.wildcardsMax) {
       this.#wildcards.clear();
     }
@@ -242,9 +234,14 @@ export class Catalog {
         rows.push(row);
       }
     }
+    return this.#poolsIn(rows, order);
+  }
+
+  #poolsIn(rows: readonly number[], order: 'by name' | 'by specificity'): Pool[] {
     const count = this.#engine.intersectRows(rows, REGISTERS.selection);
-    const found = count === 0 ? [] : this.#entriesIn(REGISTERS.selection);
-    return this.#order.sorted(found, order);
+    return count === 0
+      ? []
+      : this.#order.sorted(this.#engine.resultPools(REGISTERS.selection), order);
   }
 
   #changed(): void {
@@ -257,19 +254,6 @@ export class Catalog {
     const rows = properties.map((property) => this.#properties[property]);
     rows.push(this.#members[`${list}-${family}`]);
     return rows;
-  }
-
-  #listed(list: PoolList, family: Family): Entry[] {
-    const count = this.#engine.intersectRows(this.#rowsOf(list, family, []), REGISTERS.selection);
-    return count === 0 ? [] : this.#entriesIn(REGISTERS.selection);
-  }
-
-  #entriesIn(register: number): Entry[] {
-    const entries: Entry[] = [];
-    for (const handle of this.#engine.resultPools(register)) {
-      entries.push(this.#byHandle[handle]!);
-    }
-    return entries;
   }
 
   /** Rows that have this pool's bit set. */

@@ -2,77 +2,83 @@
  * Pools in the order of their names, so that the answer to a query is put in order by sorting small numbers
  * and not names.
  */
+import { LIMITS } from '../catalogue/limits.ts';
+import type { Pool } from '../dialect/pool.ts';
 import { compareNames, SPECIFICITY_MAX } from './specificity.ts';
 
 /** What is put in order. */
 export interface Ordered {
-  readonly pool: { readonly name: string; readonly dialect: string };
+  readonly pool: Pool;
+  readonly handle: number;
   readonly specificity: number;
-  /** Place among all names; right only after NameOrder brought it up to date. */
-  position: number;
 }
 
-/** Places fit below this: LIMITS.poolsMax. */
-const POSITIONS = 0x10000;
+/** Places among the names fit below this: LIMITS.poolsMax. */
+const PLACES = 0x10000;
 
-export class NameOrder<T extends Ordered> {
-  readonly #entries: T[] = [];
+export class NameOrder {
+  readonly #entries: Ordered[] = [];
   #isStale = false;
-  #keys = new Uint32Array(64);
+  /** By place among the names. */
+  #pools: Pool[] = [];
+  /**
+   * By handle: the pool's place, and above it how many steps its specificity is below the highest. Kept apart
+   * from the entries because a query over many pools would otherwise read memory from all over.
+   */
+  #keys = new Uint32Array(LIMITS.poolsMax);
+  /** The keys of one query. */
+  #scratch = new Uint32Array(64);
 
   /** Adds an entry; none of the same name and dialect may be here. */
-  add(entry: T): void {
+  add(entry: Ordered): void {
     this.#entries.splice(this.#placeOf(entry), 0, entry);
     this.#isStale = true;
   }
 
   /** Takes an entry away that was added. */
-  remove(entry: T): void {
+  remove(entry: Ordered): void {
     this.#entries.splice(this.#placeOf(entry), 1);
     this.#isStale = true;
   }
 
   /**
-   * The pools of some entries, by name; by specificity first, the highest before the others, where that is
+   * The pools of some handles, by name; by specificity first, the highest before the others, where that is
    * asked for.
    */
-  sorted(entries: readonly T[], order: 'by name' | 'by specificity'): T['pool'][] {
+  sorted(handles: readonly number[], order: 'by name' | 'by specificity'): Pool[] {
     this.#refresh();
-    const count = entries.length;
-    const keys = this.#scratch(count);
+    const count = handles.length;
+    if (this.#scratch.length < count) {
+      this.#scratch = new Uint32Array(2 * count);
+    }
+    const keys = this.#scratch;
+    const all = this.#keys;
+    const modulus = order === 'by name' ? PLACES : PLACES * (SPECIFICITY_MAX + 1);
     for (let at = 0; at < count; at += 1) {
-      const { specificity, position } = entries[at]!;
-      const rank = order === 'by name' ? 0 : SPECIFICITY_MAX - specificity;
-      keys[at] = rank * POSITIONS + position;
+      keys[at] = all[handles[at]!]! % modulus;
     }
     sortFirst(keys, count);
-    const pools: T['pool'][] = [];
+    const pools: Pool[] = [];
     for (let at = 0; at < count; at += 1) {
-      pools.push(this.#entries[keys[at]! % POSITIONS]!.pool);
+      pools.push(this.#pools[keys[at]! % PLACES]!);
     }
     return pools;
   }
 
-  /** Room for `count` keys; the same array again and again, as making one costs more than sorting it. */
-  #scratch(count: number): Uint32Array {
-    if (this.#keys.length < count) {
-      this.#keys = new Uint32Array(2 * count);
-    }
-    return this.#keys;
-  }
-
   /** O(pools), once after any number of edits. */
   #refresh(): void {
-    if (this.#isStale) {
-      for (const [at, entry] of this.#entries.entries()) {
-        entry.position = at;
-      }
-      this.#isStale = false;
+    if (!this.#isStale) {
+      return;
     }
+    this.#pools = this.#entries.map((entry) => entry.pool);
+    for (const [place, { handle, specificity }] of this.#entries.entries()) {
+      this.#keys[handle] = (SPECIFICITY_MAX - specificity) * PLACES + place;
+    }
+    this.#isStale = false;
   }
 
   /** Where the entry is, or belongs: a binary search. */
-  #placeOf(entry: T): number {
+  #placeOf(entry: Ordered): number {
     let low = 0;
     let high = this.#entries.length;
     while (low < high) {
