@@ -6,15 +6,15 @@ import { afterAll } from 'vitest';
 
 const made: string[] = [];
 
+// Each test file imports this anew, so the folders go with the file that made them.
+afterAll(() => {
+  for (const folder of made.splice(0)) {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
 /** A new empty folder, which goes with the test file. */
 export function scratchFolder(): string {
-  if (made.length === 0) {
-    afterAll(() => {
-      for (const folder of made) {
-        rmSync(folder, { recursive: true, force: true });
-      }
-    });
-  }
   const folder = mkdtempSync(join(tmpdir(), 'orbweaver-test-'));
   made.push(folder);
   return folder;
