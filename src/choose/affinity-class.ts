@@ -113,45 +113,54 @@ export class AffinityClass {
   }
 
   /**
-   * Rows whose AND has the bits of the pools that take this object. Valid until the next call on this class.
-   * The answer for an object is kept until its labels or the class's pools change.
+   * Appends rows whose AND has the bits of the pools that take this object. Valid until the next call on
+   * this class. The answer for an object is kept until its labels or the class's pools change.
    */
-  rowsFor(object: Judged): readonly number[] {
+  addRowsFor(object: Judged, rows: number[]): void {
     if (this.isEmpty) {
-      return [];
+      return;
     }
     if (this.#identity === 'labels' && this.#evaluated.size === 0) {
-      return this.#collectRows(object);
+      this.#collectRows(object, rows);
+      return;
     }
     const view = this.#viewOf(object);
     if (view.generation !== this.#generation) {
-      const rows = this.#collectRows(object);
-      view.rows = view.evaluated === undefined ? rows : [...rows, view.evaluated];
-      view.generation = this.#generation;
-      for (const keyRows of this.#keys.values()) {
-        // A crowded key frees rows while it makes others, so nothing may be kept.
-        if (keyRows.isCrowded) {
-          view.generation = -1;
-        }
-      }
+      this.#refresh(view, object);
     }
-    return view.rows;
+    for (const row of view.rows) {
+      rows.push(row);
+    }
+  }
+
+  #refresh(view: View, object: Judged): void {
+    const rows: number[] = [];
+    this.#collectRows(object, rows);
+    if (view.evaluated !== undefined) {
+      rows.push(view.evaluated);
+    }
+    view.rows = rows;
+    // A crowded key frees rows while it makes others, so nothing may be kept.
+    const isCrowded = this.#keys.values().some((keyRows) => keyRows.isCrowded);
+    view.generation = isCrowded ? -1 : this.#generation;
   }
 
   /** Begins with "absent" for every key and goes through the labels, since objects have few of them. */
-  #collectRows({ name, labels }: Judged): number[] {
-    const rows = this.#absentRows().slice();
+  #collectRows({ name, labels }: Judged, rows: number[]): void {
+    const first = rows.length;
+    for (const row of this.#absentRows()) {
+      rows.push(row);
+    }
     for (const key in labels) {
       const keyRows = this.#keys.get(key);
       if (keyRows !== undefined && Object.hasOwn(labels, key)) {
-        rows[keyRows.place] = keyRows.rowFor(labels[key]);
+        rows[first + keyRows.place] = keyRows.rowFor(labels[key]);
       }
     }
     const names = this.#keys.get(NAME_KEY);
     if (names !== undefined) {
-      rows[names.place] = names.rowFor(name);
+      rows[first + names.place] = names.rowFor(name);
     }
-    return rows;
   }
 
   /** The rows of an object without name and labels; tells every key its place among them. */

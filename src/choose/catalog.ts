@@ -11,8 +11,8 @@ import { formatCidr } from '../net/cidr.ts';
 import { AffinityClass, type Judged } from './affinity-class.ts';
 import type { AffinityEngine } from './affinity-engine.ts';
 import { parseGlob } from './glob.ts';
-import { NameOrder, type Ordered } from './name-order.ts';
 import { qualifiedNetwork } from './network-attachment.ts';
+import { type Ordered, type OrderName, PoolOrder } from './pool-order.ts';
 import { specificityOf } from './specificity.ts';
 
 /** The two lists of pools that sources name pools of: both forms of Spiderpool share one. */
@@ -43,14 +43,14 @@ export class Catalog {
   readonly #engine: AffinityEngine;
   readonly #classes: Readonly<Record<ClassName, AffinityClass>>;
   readonly #properties: Readonly<Record<Property, number>>;
-  readonly #members: Readonly<Record<`${PoolList}-${Family}`, number>>;
+  readonly #members: Readonly<Record<PoolList, Readonly<Record<Family, number>>>>;
   readonly #entries: Readonly<Record<DialectName, Map<string, Ordered>>> = {
     spiderpool: new Map(),
     'spiderpool-v1': new Map(),
     calico: new Map(),
   };
   readonly #calicoByNetwork = new Map<string, Ordered>();
-  readonly #order = new NameOrder();
+  readonly #order = new PoolOrder();
   readonly #wildcards = new Map<string, readonly Pool[]>();
   #generation = 0;
   /** The question whose answers are in the class registers. */
@@ -73,10 +73,8 @@ export class Catalog {
       workload: engine.addRow(0),
     };
     this.#members = {
-      'spiderpool-4': engine.addRow(0),
-      'spiderpool-6': engine.addRow(0),
-      'calico-4': engine.addRow(0),
-      'calico-6': engine.addRow(0),
+      spiderpool: { 4: engine.addRow(0), 6: engine.addRow(0) },
+      calico: { 4: engine.addRow(0), 6: engine.addRow(0) },
     };
   }
 
@@ -205,7 +203,8 @@ export class Catalog {
       return;
     }
     for (const name of CLASSES) {
-      const rows = this.#classes[name].rowsFor(verdicts.question[name]);
+      const rows: number[] = [];
+      this.#classes[name].addRowsFor(verdicts.question[name], rows);
       if (rows.length > 0) {
         this.#engine.intersectRows(rows, REGISTERS[name]);
       }
@@ -226,18 +225,16 @@ export class Catalog {
   select(
     question: Question,
     { list, family, properties, classes }: Selection,
-    order: 'by name' | 'by specificity',
+    order: OrderName,
   ): Pool[] {
     const rows = this.#rowsOf(list, family, properties);
     for (const name of classes) {
-      for (const row of this.#classes[name].rowsFor(question[name])) {
-        rows.push(row);
-      }
+      this.#classes[name].addRowsFor(question[name], rows);
     }
     return this.#poolsIn(rows, order);
   }
 
-  #poolsIn(rows: readonly number[], order: 'by name' | 'by specificity'): Pool[] {
+  #poolsIn(rows: readonly number[], order: OrderName): Pool[] {
     const count = this.#engine.intersectRows(rows, REGISTERS.selection);
     return count === 0
       ? []
@@ -251,15 +248,17 @@ export class Catalog {
   }
 
   #rowsOf(list: PoolList, family: Family, properties: readonly Property[]): number[] {
-    const rows = properties.map((property) => this.#properties[property]);
-    rows.push(this.#members[`${list}-${family}`]);
+    const rows = [this.#members[list][family]];
+    for (const property of properties) {
+      rows.push(this.#properties[property]);
+    }
     return rows;
   }
 
   /** Rows that have this pool's bit set. */
   #ownRows(pool: Pool): number[] {
     const list = pool.dialect === 'calico' ? 'calico' : 'spiderpool';
-    const rows = [this.#members[`${list}-${pool.family}`]];
+    const rows = [this.#members[list][pool.family]];
     const has: Readonly<Record<Property, boolean>> = {
       alive: !pool.terminating,
       enabled: !pool.disabled,

@@ -7,7 +7,7 @@ import type { OrbweaverError } from '../catalogue/errors.ts';
 import { readPodRoutes } from '../dialect/annotations.ts';
 import type { Pool } from '../dialect/pool.ts';
 import { type Address, type Family, formatAddress } from '../net/address.ts';
-import { CLASSES } from './catalog.ts';
+import { CLASSES, type Selection } from './catalog.ts';
 import type { Choice, FamilyChoice, InterfaceChoice, Rejection } from './choice.ts';
 import {
   describeRejections,
@@ -34,12 +34,20 @@ import type { Subject } from './subject.ts';
 
 const FAMILIES = [4, 6] as const;
 
-const DEFAULT_POOLS = { list: 'spiderpool', properties: ['default'], classes: [] } as const;
-const USABLE_DEFAULT_POOLS = {
+const defaultPools = (family: Family): Selection => ({
   list: 'spiderpool',
+  family,
+  properties: ['default'],
+  classes: [],
+});
+const usableDefaultPools = (family: Family): Selection => ({
+  list: 'spiderpool',
+  family,
   properties: ['default', 'alive', 'enabled'],
   classes: CLASSES,
-} as const;
+});
+const DEFAULT_POOLS = { 4: defaultPools(4), 6: defaultPools(6) };
+const USABLE_DEFAULT_POOLS = { 4: usableDefaultPools(4), 6: usableDefaultPools(6) };
 
 /** One run of choosing: its context, the rule that speaks, and where notes and refusals go. */
 interface Run extends Context {
@@ -140,8 +148,8 @@ function listingOf(
 ): Listing | undefined {
   if (list === 'default pools') {
     return {
-      pools: () => of.verdicts.named({ ...DEFAULT_POOLS, family }),
-      candidates: () => of.verdicts.ranked({ ...USABLE_DEFAULT_POOLS, family }),
+      pools: () => of.verdicts.named(DEFAULT_POOLS[family]),
+      candidates: () => of.verdicts.ranked(USABLE_DEFAULT_POOLS[family]),
     };
   }
   const found = findPools(run.catalog, run.rule.source, list, family, of.nic);
