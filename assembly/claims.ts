@@ -1,13 +1,12 @@
 /**
  * Taking and giving back single slots, and whole blocks at a time. Every function first finds out whether it
- * can be done, then does it: a refusal has changed nothing.
- *
- * Addresses come as four words, most significant first. Results that are addresses are left in scratch.
+ * can be done, then does it: a refusal has changed nothing. Results that are addresses are left in scratch.
  */
 import { findBlock } from './block-table';
 import { dropIfIdle, ensureBlock } from './blocks';
+import { NO_ORDINAL, nextInDenseTree } from './dense-tree';
 import { mappedBlock, memberOf, nextOpenBlock, reserveForWords, setWords } from './memberships';
-import { blockAt } from './memory/block-record';
+import { Block, blockAt } from './memory/block-record';
 import { header } from './memory/header';
 import { isExhausted, isPool, POOL_DENSE, Pool, poolAt } from './memory/pool-record';
 import {
@@ -41,131 +40,174 @@ import { wideBlocksLow, wideFromBlocksHigh, wideLess } from './wide';
 
 const ALL_SLOTS: u64 = u64.MAX_VALUE;
 
-function wide(upper: u32, lower: u32): u64 {
-  return ((<u64>upper) << 32) | <u64>lower;
-}
-
 /** Claims the pool's lowest free address. Answers OK, NONE, POOL_UNKNOWN or MEMORY_FULL. O(log64 blocks). */
 export function claimFirst(pool: u32): i32 {
   if (!isPool(pool)) return STATUS_POOL_UNKNOWN;
-  return claimBetween(pool, 0, 0, ALL_SLOTS, ALL_SLOTS);
+  return claimAhead(pool, 0, 0, ALL_SLOTS, ALL_SLOTS, ALL_SLOTS);
 }
 
 /** Claims the lowest free address at or behind the given one, else the pool's lowest. Answers as claimFirst. */
-export function claimFrom(pool: u32, w0: u32, w1: u32, w2: u32, w3: u32): i32 {
+export function claimFrom(pool: u32, high: u64, low: u64): i32 {
   if (!isPool(pool)) return STATUS_POOL_UNKNOWN;
-  const status = claimBetween(pool, wide(w0, w1), wide(w2, w3), ALL_SLOTS, ALL_SLOTS);
-  return status === STATUS_NONE ? claimBetween(pool, 0, 0, ALL_SLOTS, ALL_SLOTS) : status;
+  const status = claimBetween(pool, high, low, ALL_SLOTS, ALL_SLOTS);
+  return status === STATUS_NONE ? claimFirst(pool) : status;
 }
 
 /** Claims the pool's lowest free address from first to last, both inclusive. Answers as claimFirst. */
 export function claimWithin(
   pool: u32,
-  f0: u32,
-  f1: u32,
-  f2: u32,
-  f3: u32,
-  l0: u32,
-  l1: u32,
-  l2: u32,
-  l3: u32,
-): i32 {
-  if (!isPool(pool)) return STATUS_POOL_UNKNOWN;
-  return claimBetween(pool, wide(f0, f1), wide(f2, f3), wide(l0, l1), wide(l2, l3));
-}
-
-function claimBetween(
-  handle: u32,
   firstHigh: u64,
   firstLow: u64,
   lastHigh: u64,
   lastLow: u64,
 ): i32 {
-  const pool = poolAt(handle);
-  if (isExhausted(pool) || !findFree(pool, handle, firstHigh, firstLow)) return STATUS_NONE;
-  const high = returnedHigh();
-  const low = returnedLow();
-  if (wideLess(lastHigh, lastLow, high, low)) return STATUS_NONE;
-  return claimFree(high, low);
+  if (!isPool(pool)) return STATUS_POOL_UNKNOWN;
+  return claimBetween(pool, firstHigh, firstLow, lastHigh, lastLow);
 }
 
-/** Claims an address that is known to be free, and leaves it in scratch. */
-function claimFree(high: u64, low: u64): i32 {
+/** Claims the pool's lowest free address between two, both inclusive. */
+function claimBetween(handle: u32, high: u64, low: u64, lastHigh: u64, lastLow: u64): i32 {
+  const pool = poolAt(handle);
+  const runs = <usize>pool.runs;
+  const count = pool.runCount;
+  if (count === 0) return STATUS_NONE;
+  const keyHigh = high >> 6;
+  const keyLow = wideBlocksLow(high, low);
+  const run = spanAtOrBefore(runs, count, keyHigh, keyLow);
+  if (run === NO_SPAN) return claimAhead(handle, 0, 0, ALL_SLOTS, lastHigh, lastLow);
+  if (!wideLess(spanLastHigh(runs, count, run), spanLastLow(runs, count, run), keyHigh, keyLow)) {
+    returnOrdinal(runs, count, run, keyHigh, keyLow);
+    const slots = ALL_SLOTS << low;
+    return claimAhead(handle, returnedHigh(), returnedLow(), slots, lastHigh, lastLow);
+  }
+  if (run + 1 === count) return STATUS_NONE;
+  const beforeHigh = spanBeforeHigh(runs, count, run + 1);
+  const beforeLow = spanBeforeLow(runs, count, run + 1);
+  return claimAhead(handle, beforeHigh, beforeLow, ALL_SLOTS, lastHigh, lastLow);
+}
+
+/**
+ * Claims the pool's lowest free address that lies in the given slots of the block at the ordinal, or in a
+ * block behind it, and not beyond the last address.
+ */
+function claimAhead(
+  handle: u32,
+  ordinalHigh: u64,
+  ordinalLow: u64,
+  slots: u64,
+  lastHigh: u64,
+  lastLow: u64,
+): i32 {
+  const pool = poolAt(handle);
+  if (isExhausted(pool)) return STATUS_NONE;
+  return pool.state === POOL_DENSE
+    ? claimAheadDense(pool, handle, u32(ordinalLow), slots, lastHigh, lastLow)
+    : claimAheadSparse(pool, handle, ordinalHigh, ordinalLow, slots, lastHigh, lastLow);
+}
+
+/** In a dense pool ordinals fit 32 bits, and the map leads to the block without a search. */
+function claimAheadDense(
+  pool: Pool,
+  handle: u32,
+  fromOrdinal: u32,
+  fromSlots: u64,
+  lastHigh: u64,
+  lastLow: u64,
+): i32 {
+  let ordinal = nextInDenseTree(pool, fromOrdinal);
+  let slots = ordinal === fromOrdinal ? fromSlots : ALL_SLOTS;
+  // Two turns at most: an open block has a free slot, but in the first one it may not be among the slots.
+  while (ordinal !== NO_ORDINAL) {
+    const number = mappedBlock(pool, ordinal);
+    if (number === 0) {
+      const base = returnBase(pool, 0, ordinal);
+      const free = eligibleWord(pool, returnedHigh(), base) & slots;
+      if (free !== 0) return claimNew(returnedHigh(), base | ctz<u64>(free), lastHigh, lastLow);
+    } else {
+      const block = blockAt(number);
+      const free = freeSlots(block, handle) & slots;
+      if (free !== 0) return claimIn(number, block, ctz<u64>(free), lastHigh, lastLow);
+    }
+    assert(slots !== ALL_SLOTS);
+    slots = ALL_SLOTS;
+    ordinal = nextInDenseTree(pool, ordinal + 1);
+  }
+  return STATUS_NONE;
+}
+
+function claimAheadSparse(
+  pool: Pool,
+  handle: u32,
+  fromHigh: u64,
+  fromLow: u64,
+  fromSlots: u64,
+  lastHigh: u64,
+  lastLow: u64,
+): i32 {
+  let high = fromHigh;
+  let low = fromLow;
+  let slots = fromSlots;
+  // Two turns at most, as above.
+  while (nextOpenBlock(pool, high, low)) {
+    if (returnedHigh() !== high || returnedLow() !== low) slots = ALL_SLOTS;
+    high = returnedHigh();
+    low = returnedLow();
+    const base = returnBase(pool, high, low);
+    const baseHigh = returnedHigh();
+    const number = findBlock(baseHigh, base);
+    if (number === 0) {
+      const free = eligibleWord(pool, baseHigh, base) & slots;
+      if (free !== 0) return claimNew(baseHigh, base | ctz<u64>(free), lastHigh, lastLow);
+    } else {
+      const block = blockAt(number);
+      const free = freeSlots(block, handle) & slots;
+      if (free !== 0) return claimIn(number, block, ctz<u64>(free), lastHigh, lastLow);
+    }
+    assert(slots !== ALL_SLOTS);
+    slots = ALL_SLOTS;
+    low++;
+    high += u64(low === 0);
+  }
+  return STATUS_NONE;
+}
+
+/** Leaves the high half of the base of the pool's block at an ordinal, and answers the low half. */
+function returnBase(pool: Pool, ordinalHigh: u64, ordinalLow: u64): u64 {
+  assert(returnKey(pool.runs, pool.runCount, ordinalHigh, ordinalLow));
+  const keyLow = returnedLow();
+  setReturned(wideFromBlocksHigh(returnedHigh(), keyLow), 0);
+  return keyLow << 6;
+}
+
+/** The pool's free slots in a block. */
+function freeSlots(block: Block, handle: u32): u64 {
+  const member = memberOf(block, handle);
+  assert(member !== null);
+  return member === null ? 0 : member.eligible & ~(block.used | block.resting);
+}
+
+/** Claims a free address whose block has no record, unless it lies beyond the last. */
+function claimNew(high: u64, low: u64, lastHigh: u64, lastLow: u64): i32 {
+  if (wideLess(lastHigh, lastLow, high, low)) return STATUS_NONE;
   const number = ensureBlock(high, low & ~(<u64>63));
   if (number === 0) return STATUS_MEMORY_FULL;
-  const block = blockAt(number);
-  const used = block.used | ((<u64>1) << low);
+  return claimIn(number, blockAt(number), low & 63, lastHigh, lastLow);
+}
+
+/** Claims a free slot, unless it lies beyond the last address, and leaves the address in scratch. */
+function claimIn(number: u32, block: Block, slot: u64, lastHigh: u64, lastLow: u64): i32 {
+  const high = block.baseHigh;
+  const low = block.baseLow | slot;
+  if (wideLess(lastHigh, lastLow, high, low)) return STATUS_NONE;
+  const used = block.used | ((<u64>1) << slot);
+  assert(used !== block.used);
   if (!reserveForWords(block, used, block.resting)) {
     dropIfIdle(number);
     return STATUS_MEMORY_FULL;
   }
-  assert(used !== block.used);
   setWords(block, used, block.resting);
   setScratchAddress(high, low);
   return STATUS_OK;
-}
-
-/** Leaves the pool's lowest free address at or behind the given one. False where there is none. */
-function findFree(pool: Pool, handle: u32, high: u64, low: u64): bool {
-  const runs = <usize>pool.runs;
-  const count = pool.runCount;
-  if (count === 0) return false;
-  const keyHigh = high >> 6;
-  const keyLow = wideBlocksLow(high, low);
-  let slots = ALL_SLOTS << low;
-  let ordinalHigh: u64 = 0;
-  let ordinalLow: u64 = 0;
-  const run = spanAtOrBefore(runs, count, keyHigh, keyLow);
-  if (run === NO_SPAN) {
-    slots = ALL_SLOTS;
-  } else if (
-    wideLess(spanLastHigh(runs, count, run), spanLastLow(runs, count, run), keyHigh, keyLow)
-  ) {
-    if (run + 1 === count) return false;
-    ordinalHigh = spanBeforeHigh(runs, count, run + 1);
-    ordinalLow = spanBeforeLow(runs, count, run + 1);
-    slots = ALL_SLOTS;
-  } else {
-    returnOrdinal(runs, count, run, keyHigh, keyLow);
-    ordinalHigh = returnedHigh();
-    ordinalLow = returnedLow();
-  }
-  // Two turns at most: an open block has a free slot, but in the first one it may lie before the address.
-  while (nextOpenBlock(pool, ordinalHigh, ordinalLow)) {
-    if (returnedHigh() !== ordinalHigh || returnedLow() !== ordinalLow) slots = ALL_SLOTS;
-    ordinalHigh = returnedHigh();
-    ordinalLow = returnedLow();
-    const free = returnBlockBase(pool, handle, ordinalHigh, ordinalLow) & slots;
-    if (free !== 0) {
-      setReturned(returnedHigh(), returnedLow() | ctz<u64>(free));
-      return true;
-    }
-    assert(slots !== ALL_SLOTS);
-    ordinalLow++;
-    ordinalHigh += u64(ordinalLow === 0);
-    slots = ALL_SLOTS;
-  }
-  return false;
-}
-
-/** Leaves the base of the pool's block and answers which of the pool's slots are free in it. */
-function returnBlockBase(pool: Pool, handle: u32, ordinalHigh: u64, ordinalLow: u64): u64 {
-  let number: u32 = 0;
-  if (pool.state === POOL_DENSE) number = mappedBlock(pool, u32(ordinalLow));
-  if (number === 0) {
-    assert(returnKey(pool.runs, pool.runCount, ordinalHigh, ordinalLow));
-    const keyLow = returnedLow();
-    const baseHigh = wideFromBlocksHigh(returnedHigh(), keyLow);
-    const baseLow = keyLow << 6;
-    setReturned(baseHigh, baseLow);
-    if (pool.state !== POOL_DENSE) number = findBlock(baseHigh, baseLow);
-    if (number === 0) return eligibleWord(pool, baseHigh, baseLow);
-  }
-  const block = blockAt(number);
-  setReturned(block.baseHigh, block.baseLow);
-  const member = memberOf(block, handle);
-  assert(member !== null);
-  return member === null ? 0 : member.eligible & ~(block.used | block.resting);
 }
 
 /**
@@ -187,9 +229,7 @@ export function claimResting(pool: u32): i32 {
 }
 
 /** Claims one address, in a pool or not; a rest of it ends. Answers OK, USED or MEMORY_FULL. */
-export function claimAddress(w0: u32, w1: u32, w2: u32, w3: u32): i32 {
-  const high = wide(w0, w1);
-  const low = wide(w2, w3);
+export function claimAddress(high: u64, low: u64): i32 {
   const bit = (<u64>1) << low;
   const number = findBlock(high, low & ~(<u64>63));
   if (number !== 0) {
@@ -201,14 +241,13 @@ export function claimAddress(w0: u32, w1: u32, w2: u32, w3: u32): i32 {
       setScratchAddress(high, low);
       return STATUS_OK;
     }
+    return claimIn(number, block, low & 63, ALL_SLOTS, ALL_SLOTS);
   }
-  return claimFree(high, low);
+  return claimNew(high, low, ALL_SLOTS, ALL_SLOTS);
 }
 
 /** Frees a used address at once, without a rest. Answers OK; an address that is not used is a bug and traps. */
-export function unclaim(w0: u32, w1: u32, w2: u32, w3: u32): i32 {
-  const high = wide(w0, w1);
-  const low = wide(w2, w3);
+export function unclaim(high: u64, low: u64): i32 {
   const number = findBlock(high, low & ~(<u64>63));
   assert(number !== 0);
   const block = blockAt(number);
@@ -223,9 +262,7 @@ export function unclaim(w0: u32, w1: u32, w2: u32, w3: u32): i32 {
  * Lets an address rest until the tick, whatever it was before: used, free or resting. A tick that has passed
  * frees it at once. Answers OK or MEMORY_FULL. Amortized O(log n) over the rests.
  */
-export function rest(w0: u32, w1: u32, w2: u32, w3: u32, untilTick: u32): i32 {
-  const high = wide(w0, w1);
-  const low = wide(w2, w3);
+export function rest(high: u64, low: u64, untilTick: u32): i32 {
   const bit = (<u64>1) << low;
   if (untilTick <= header().tick) {
     const known = findBlock(high, low & ~(<u64>63));
@@ -269,17 +306,16 @@ export function advance(tick: u32): i32 {
 }
 
 /** 1 where the address is used, 2 where it rests, 0 where it is neither. */
-export function stateOf(w0: u32, w1: u32, w2: u32, w3: u32): i32 {
-  const low = wide(w2, w3);
-  const number = findBlock(wide(w0, w1), low & ~(<u64>63));
+export function stateOf(high: u64, low: u64): i32 {
+  const number = findBlock(high, low & ~(<u64>63));
   if (number === 0) return 0;
   const block = blockAt(number);
   return i32((block.used >> low) & 1) | (i32((block.resting >> low) & 1) << 1);
 }
 
 /** Leaves the used word and the resting word of the address's block, each low half first. Answers OK. */
-export function readBlock(w0: u32, w1: u32, w2: u32, w3: u32): i32 {
-  const number = findBlock(wide(w0, w1), wide(w2, w3) & ~(<u64>63));
+export function readBlock(high: u64, low: u64): i32 {
+  const number = findBlock(high, low & ~(<u64>63));
   if (number === 0) setScratchWords(0, 0);
   else setScratchWords(blockAt(number).used, blockAt(number).resting);
   return STATUS_OK;
@@ -289,10 +325,8 @@ export function readBlock(w0: u32, w1: u32, w2: u32, w3: u32): i32 {
  * Sets the whole used word of the address's block. Resting slots that become used stop resting, others go
  * on. Answers OK or MEMORY_FULL.
  */
-export function writeBlock(w0: u32, w1: u32, w2: u32, w3: u32, usedLow: u32, usedHigh: u32): i32 {
-  const used = wide(usedHigh, usedLow);
-  const high = wide(w0, w1);
-  const baseLow = wide(w2, w3) & ~(<u64>63);
+export function writeBlock(high: u64, low: u64, used: u64): i32 {
+  const baseLow = low & ~(<u64>63);
   const number = used === 0 ? findBlock(high, baseLow) : ensureBlock(high, baseLow);
   if (number === 0) return used === 0 ? STATUS_OK : STATUS_MEMORY_FULL;
   const block = blockAt(number);

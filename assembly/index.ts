@@ -12,18 +12,16 @@ export {
   setBit,
 } from './affinity';
 export {
-  advance,
   claimAddress,
-  claimFirst,
   claimFrom,
-  claimResting,
   claimWithin,
   readBlock,
   rest,
   stateOf,
   unclaim,
   writeBlock,
-} from './claims';
+} from './calls';
+export { advance, claimFirst, claimResting } from './claims';
 export { open } from './image';
 export { ABI_VERSION, RING, RING_SLOTS, ROW_LIST, ROW_LIST_MAX, SCRATCH } from './memory/header';
 export { DENSE_ADDRESSES_MAX, POOL_RANGES_MAX, POOLS_MAX } from './memory/pool-record';

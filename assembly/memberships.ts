@@ -3,7 +3,7 @@
  * where used and resting words change, so counts and trees cannot drift from them.
  */
 
-import { NO_ORDINAL, nextInDenseTree, setInDenseTree } from './dense-tree';
+import { setInDenseTree } from './dense-tree';
 import { setU32At, u32At } from './memory/access';
 import { allocate, growTo, release } from './memory/arena';
 import {
@@ -22,7 +22,7 @@ import {
 import { header } from './memory/header';
 import { POOL_DENSE, POOL_SPARSE, Pool, poolAt } from './memory/pool-record';
 import { restsOf } from './memory/rest-heap-record';
-import { returnedHigh, returnedLow, setReturned } from './memory/returned';
+import { returnedHigh, returnedLow } from './memory/returned';
 import { eligibleWord } from './pool-ranges';
 import { clearHeap } from './rest-heap';
 import { NO_SPAN, returnOrdinal, spanHolding } from './spans';
@@ -176,16 +176,10 @@ function setBlockOpen(pool: Pool, member: Member, open: bool): void {
 }
 
 /**
- * Leaves the ordinal of the pool's first block at or behind the given one that has a free slot. Answers
+ * Leaves the ordinal of a sparse pool's first block at or behind the given one that has a free slot. Answers
  * false where there is none.
  */
 export function nextOpenBlock(pool: Pool, high: u64, low: u64): bool {
-  if (!wideLess(high, low, pool.blocksHigh, pool.blocksLow)) return false;
-  if (pool.state === POOL_DENSE) {
-    const ordinal = nextInDenseTree(pool, u32(low));
-    setReturned(0, ordinal);
-    return ordinal !== NO_ORDINAL;
-  }
   if (!nextInSparseTree(pool, high, low)) return false;
   return wideLess(returnedHigh(), returnedLow(), pool.blocksHigh, pool.blocksLow);
 }

@@ -4,8 +4,7 @@
  */
 import { claimAddress, claimFirst, claimFrom, claimResting, rest, unclaim } from './claims';
 import { RING_SLOTS } from './memory/header';
-import { scratchHigh, scratchLow } from './memory/returned';
-import { RingSlot, ringSlot } from './memory/ring-slot';
+import { RingSlot, ringSlot, slotHigh, slotLow, takeScratchAddress } from './memory/ring-slot';
 import { STATUS_NUMBER_UNKNOWN, STATUS_OK } from './status';
 
 export const OPERATION_CLAIM_FIRST: u32 = 1;
@@ -36,15 +35,15 @@ function run(slot: RingSlot): i32 {
     case OPERATION_CLAIM_FIRST:
       return withAddress(slot, claimFirst(slot.pool));
     case OPERATION_CLAIM_FROM:
-      return withAddress(slot, claimFrom(slot.pool, slot.w0, slot.w1, slot.w2, slot.w3));
+      return withAddress(slot, claimFrom(slot.pool, slotHigh(slot), slotLow(slot)));
     case OPERATION_CLAIM_RESTING:
       return withAddress(slot, claimResting(slot.pool));
     case OPERATION_CLAIM_ADDRESS:
-      return claimAddress(slot.w0, slot.w1, slot.w2, slot.w3);
+      return claimAddress(slotHigh(slot), slotLow(slot));
     case OPERATION_UNCLAIM:
-      return unclaim(slot.w0, slot.w1, slot.w2, slot.w3);
+      return unclaim(slotHigh(slot), slotLow(slot));
     case OPERATION_REST:
-      return rest(slot.w0, slot.w1, slot.w2, slot.w3, slot.tick);
+      return rest(slotHigh(slot), slotLow(slot), slot.tick);
     default:
       return STATUS_NUMBER_UNKNOWN;
   }
@@ -52,12 +51,6 @@ function run(slot: RingSlot): i32 {
 
 /** Copies the address that a claim left in scratch into the slot. */
 function withAddress(slot: RingSlot, status: i32): i32 {
-  if (status !== STATUS_OK) return status;
-  const high = scratchHigh();
-  const low = scratchLow();
-  slot.w0 = u32(high >> 32);
-  slot.w1 = u32(high);
-  slot.w2 = u32(low >> 32);
-  slot.w3 = u32(low);
-  return STATUS_OK;
+  if (status === STATUS_OK) takeScratchAddress(slot);
+  return status;
 }

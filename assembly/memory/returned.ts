@@ -29,13 +29,3 @@ export function setScratchWords(first: u64, second: u64): void {
   store<u64>(SCRATCH, first);
   store<u64>(SCRATCH, second, 8);
 }
-
-/** High half of the address that was left for the host. */
-export function scratchHigh(): u64 {
-  return rotl<u64>(load<u64>(SCRATCH), 32);
-}
-
-/** Low half of the address that was left for the host. */
-export function scratchLow(): u64 {
-  return rotl<u64>(load<u64>(SCRATCH, 8), 32);
-}

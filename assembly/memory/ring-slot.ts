@@ -6,7 +6,7 @@
  *     │operation│ pool │ address        │ tick │ status │
  *     └─────────┴──────┴────────────────┴──────┴────────┘
  */
-import { RING, RING_SLOTS } from './header';
+import { RING, RING_SLOTS, SCRATCH } from './header';
 
 export const RING_SLOT_BYTES: usize = 32;
 
@@ -25,6 +25,23 @@ export class RingSlot {
 /** The slot at a position; positions go round. */
 export function ringSlot(position: u32): RingSlot {
   return changetype<RingSlot>(RING + <usize>(position % RING_SLOTS) * RING_SLOT_BYTES);
+}
+
+/** Upper half of the address in a slot. */
+export function slotHigh(slot: RingSlot): u64 {
+  return rotl<u64>(load<u64>(changetype<usize>(slot), offsetof<RingSlot>('w0')), 32);
+}
+
+/** Lower half of the address in a slot. */
+export function slotLow(slot: RingSlot): u64 {
+  return rotl<u64>(load<u64>(changetype<usize>(slot), offsetof<RingSlot>('w2')), 32);
+}
+
+/** Copies the address that is left in scratch into the slot. */
+export function takeScratchAddress(slot: RingSlot): void {
+  const to = changetype<usize>(slot) + offsetof<RingSlot>('w0');
+  store<u64>(to, load<u64>(SCRATCH));
+  store<u64>(to, load<u64>(SCRATCH, 8), 8);
 }
 
 if (offsetof<RingSlot>() !== RING_SLOT_BYTES) ERROR('a ring slot is 32 bytes');

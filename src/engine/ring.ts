@@ -17,69 +17,80 @@ export type RingOutcome = 'done' | 'none' | 'used';
  */
 export class Ring {
   readonly #instance: Instance;
-  readonly #operations: Readonly<
-    Record<'first' | 'from' | 'resting' | 'address' | 'unclaim' | 'rest', number>
-  >;
-  readonly #at: number;
+  /** Numbers of the operations. */
+  readonly #claimFirst: number;
+  readonly #claimFrom: number;
+  readonly #claimResting: number;
+  readonly #claimAddress: number;
+  readonly #unclaim: number;
+  readonly #rest: number;
   readonly #none: number;
   readonly #used: number;
   /** Requests that fit into one batch. */
   readonly capacity: number;
-  #length = 0;
-  #ran = false;
+  /** Index of the ring's first word, of the word behind the last, and of the next request's first. */
+  readonly #begin: number;
+  readonly #end: number;
+  #next: number;
+  #words: Uint32Array;
 
   constructor(instance: Instance) {
     const { wasm } = instance;
     this.#instance = instance;
-    this.#at = wasm.RING.value >>> 2;
     this.#none = wasm.STATUS_NONE.value;
     this.#used = wasm.STATUS_USED.value;
     this.capacity = wasm.RING_SLOTS.value;
-    this.#operations = {
-      first: wasm.OPERATION_CLAIM_FIRST.value,
-      from: wasm.OPERATION_CLAIM_FROM.value,
-      resting: wasm.OPERATION_CLAIM_RESTING.value,
-      address: wasm.OPERATION_CLAIM_ADDRESS.value,
-      unclaim: wasm.OPERATION_UNCLAIM.value,
-      rest: wasm.OPERATION_REST.value,
-    };
+    this.#begin = wasm.RING.value >>> 2;
+    this.#end = this.#begin + this.capacity * SLOT_WORDS;
+    this.#next = this.#begin;
+    this.#words = instance.words;
+    this.#claimFirst = wasm.OPERATION_CLAIM_FIRST.value;
+    this.#claimFrom = wasm.OPERATION_CLAIM_FROM.value;
+    this.#claimResting = wasm.OPERATION_CLAIM_RESTING.value;
+    this.#claimAddress = wasm.OPERATION_CLAIM_ADDRESS.value;
+    this.#unclaim = wasm.OPERATION_UNCLAIM.value;
+    this.#rest = wasm.OPERATION_REST.value;
   }
 
-  /** Requests put since the last run, or of the last run where none was put since. */
+  /** Requests put since the last run. */
   get length(): number {
-    return this.#length;
+    return (this.#next - this.#begin) / SLOT_WORDS;
   }
 
   /** As Engine.claimNext. Every put returns the request's number in the batch, 0-based. */
   claimNext(pool: number, from?: Address): number {
-    if (from === undefined) return this.#put(this.#operations.first, pool);
-    return this.#putAddress(this.#operations.from, pool, from, 0);
+    if (from === undefined) return this.#put(this.#claimFirst, pool);
+    const number = this.#putAddress(this.#claimFrom, from);
+    this.#view()[this.#begin + number * SLOT_WORDS + 1] = pool;
+    return number;
   }
 
   /** As Engine.claimResting. */
   claimResting(pool: number): number {
-    return this.#put(this.#operations.resting, pool);
+    return this.#put(this.#claimResting, pool);
   }
 
   /** As Engine.claimAddress. */
   claimAddress(address: Address): number {
-    return this.#putAddress(this.#operations.address, 0, address, 0);
+    return this.#putAddress(this.#claimAddress, address);
   }
 
   /** As Engine.unclaim. */
   unclaim(address: Address): number {
-    return this.#putAddress(this.#operations.unclaim, 0, address, 0);
+    return this.#putAddress(this.#unclaim, address);
   }
 
   /** As Engine.rest. */
   rest(address: Address, untilTick: number): number {
-    return this.#putAddress(this.#operations.rest, 0, address, untilTick);
+    const number = this.#putAddress(this.#rest, address);
+    this.#view()[this.#begin + number * SLOT_WORDS + 6] = untilTick;
+    return number;
   }
 
   /** Carries out the batch in the order of the puts. Returns how many were not refused. */
   run(): number {
-    const count = this.#ran ? 0 : this.#length;
-    this.#ran = true;
+    const count = this.length;
+    this.#next = this.#begin;
     let done: number;
     try {
       done = this.#instance.wasm.runRing(0, count);
@@ -91,50 +102,59 @@ export class Ring {
 
   /** What came of a request of the last run. Throws INTERNAL for a refusal that is a fault, as Engine does. */
   outcome(number: number): RingOutcome {
-    const status = this.#instance.words[this.#at + number * SLOT_WORDS + 7]! | 0;
+    const status = this.#view()[this.#begin + number * SLOT_WORDS + 7]! | 0;
     if (status === 0) return 'done';
     if (status === this.#none) return 'none';
     return status === this.#used ? 'used' : this.#instance.refuse('runRing', status);
   }
 
-  /** The address of a request of the last run that is done: claimed, or as it was put. */
-  addressAt(number: number): Address {
-    const { words } = this.#instance;
-    const at = this.#at + number * SLOT_WORDS + 2;
-    return [words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!];
+  /**
+   * The address that a request of the last run claimed, or that it named; undefined where its outcome is none
+   * or used. Throws as `outcome`.
+   */
+  addressAt(number: number): Address | undefined {
+    const words = this.#view();
+    const at = this.#begin + number * SLOT_WORDS;
+    if (words[at + 7] !== 0) return this.#refused(number);
+    return [words[at + 2]!, words[at + 3]!, words[at + 4]!, words[at + 5]!];
   }
 
-  #next(): number {
-    if (this.#ran) {
-      this.#ran = false;
-      this.#length = 0;
-    }
-    if (this.#length === this.capacity) {
+  #refused(number: number): undefined {
+    this.outcome(number);
+  }
+
+  /** All memory as words; asked for anew after it has grown, which empties the old view. */
+  #view(): Uint32Array {
+    if (this.#words.length === 0) this.#words = this.#instance.words;
+    return this.#words;
+  }
+
+  /** Takes the next slot: the index of its first word. */
+  #take(): number {
+    const at = this.#next;
+    if (at === this.#end) {
       throw new RangeError(`a batch of the ring has room for ${this.capacity} requests`);
     }
-    return this.#length++;
+    this.#next = at + SLOT_WORDS;
+    return at;
   }
 
   #put(operation: number, pool: number): number {
-    const number = this.#next();
-    const { words } = this.#instance;
-    const at = this.#at + number * SLOT_WORDS;
+    const at = this.#take();
+    const words = this.#view();
     words[at] = operation;
     words[at + 1] = pool;
-    return number;
+    return (at - this.#begin) / SLOT_WORDS;
   }
 
-  #putAddress(operation: number, pool: number, address: Address, tick: number): number {
-    const number = this.#next();
-    const { words } = this.#instance;
-    const at = this.#at + number * SLOT_WORDS;
+  #putAddress(operation: number, address: Address): number {
+    const at = this.#take();
+    const words = this.#view();
     words[at] = operation;
-    words[at + 1] = pool;
     words[at + 2] = address[0];
     words[at + 3] = address[1];
     words[at + 4] = address[2];
     words[at + 5] = address[3];
-    words[at + 6] = tick;
-    return number;
+    return (at - this.#begin) / SLOT_WORDS;
   }
 }

@@ -1,0 +1,43 @@
+/**
+ * Runs the benchmarks and prints their tables: all of them, or those whose name contains one of the words
+ * given. `--smoke` uses small sizes, `--fail` ends with status 1 where a target is missed.
+ *
+ *     npm run bench -- engine          npm run bench -- --smoke
+ */
+import { readdirSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { type Bench, reachesTarget, table } from './harness.ts';
+
+const flags = new Set(process.argv.slice(2).filter((word) => word.startsWith('--')));
+const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
+const size = flags.has('--smoke') ? 'smoke' : 'full';
+
+/** Every benchmark beside this file, in the order of their file names. */
+export async function benches(): Promise<Bench[]> {
+  const files = readdirSync(import.meta.dirname)
+    .filter((name) => name.endsWith('.bench.ts'))
+    .sort();
+  return Promise.all(
+    files.map(async (file) => {
+      const { bench } = (await import(new URL(file, import.meta.url).href)) as { bench: Bench };
+      return bench;
+    }),
+  );
+}
+
+if (import.meta.main) {
+  console.log(
+    `${size} · Node ${process.version} · ${cpus().length} × ${cpus()[0]?.model.trim()}\n`,
+  );
+  let missed = 0;
+  for (const bench of await benches()) {
+    if (words.length > 0 && !words.some((word) => bench.name.includes(word))) continue;
+    const rows = await bench.run(size);
+    missed += rows.filter((row) => !reachesTarget(row)).length;
+    console.log(`${bench.name}\n${table(rows)}\n`);
+  }
+  if (missed > 0 && size === 'full') {
+    console.log(`${missed} of the targets missed`);
+    if (flags.has('--fail')) process.exitCode = 1;
+  }
+}
