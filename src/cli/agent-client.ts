@@ -1,6 +1,7 @@
 /** JSON requests to the agent on its unix socket. */
 import { request } from 'node:http';
 import { ERRORS, type ErrorCode, OrbweaverError } from '../catalogue/errors.ts';
+import { whileWaiting } from './progress.ts';
 
 /** Where the plugin and the CLI look for the agent unless told otherwise (DESIGN section 8). */
 export const DEFAULT_SOCKET = '/run/orbweaver/cni.sock';
@@ -27,7 +28,10 @@ export class AgentClient {
   }
 
   async #send<T>(method: string, path: string, body?: string): Promise<T> {
-    const { status, text } = await this.#exchange(method, path, body);
+    const { status, text } = await whileWaiting(
+      'waiting for the agent …',
+      this.#exchange(method, path, body),
+    );
     let value: unknown;
     try {
       value = JSON.parse(text);

@@ -13,6 +13,7 @@ interface AgentOptions extends SocketOption {
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
+/** Declares `orbweaver agent`; its action writes to the shell. */
 export function agentCommand(shell: Shell): Command {
   const command = declareCommand({
     usage: 'agent',
@@ -49,7 +50,7 @@ async function run(shell: Shell, options: AgentOptions): Promise<void> {
   const { startAgent } = await import('../agent/agent.ts');
   const agent = await startAgent({
     state: resolve(shell.folder, options.state),
-    socket: resolve(shell.folder, socketPath(options.socket)),
+    socket: socketPath(options.socket, shell.folder),
     node: options.node,
     version: ownVersion(),
     manifests: { names: options.manifests ?? [], folder: shell.folder },

@@ -11,6 +11,7 @@ interface EditOptions extends SocketOption {
   readonly overwrite?: string | boolean;
 }
 
+/** Declares `orbweaver annotate`; its action writes to the shell. */
 export function annotateCommand(shell: Shell): Command {
   return editCommand(shell, 'annotate', 'annotated', [
     `annotate namespace external-ns cni.projectcalico.org/ipv4pools='["external-pool"]'`,
@@ -19,6 +20,7 @@ export function annotateCommand(shell: Shell): Command {
   ]);
 }
 
+/** Declares `orbweaver label`; its action writes to the shell. */
 export function labelCommand(shell: Shell): Command {
   return editCommand(shell, 'label', 'labeled', [
     'label node node1 zone=a',

@@ -19,6 +19,7 @@ export interface FileOptions extends SocketOption {
   readonly namespace?: string;
 }
 
+/** Declares `orbweaver apply`; its action writes to the shell. */
 export function applyCommand(shell: Shell): Command {
   const command = declareCommand({
     usage: 'apply',

@@ -7,6 +7,7 @@ import { declareCommand, withFiles, withSocket } from './command.ts';
 import { objectName } from './object-name.ts';
 import type { Shell, SocketOption } from './shell.ts';
 
+/** Declares `orbweaver create`; its action writes to the shell. */
 export function createCommand(shell: Shell): Command {
   const command = declareCommand({
     usage: 'create',

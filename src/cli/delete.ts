@@ -24,6 +24,7 @@ interface DeleteOptions extends SocketOption {
   readonly ignoreNotFound?: string | boolean;
 }
 
+/** Declares `orbweaver delete`; its action writes to the shell. */
 export function deleteCommand(shell: Shell): Command {
   const command = declareCommand({
     usage: 'delete [targets...]',

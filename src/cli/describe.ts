@@ -12,6 +12,7 @@ import { alignedTable } from './table.ts';
 /** kubectl's column of names is this wide for pods. */
 const LABEL_WIDTH = 18;
 
+/** Declares `orbweaver describe`; its action writes to the shell. */
 export function describeCommand(shell: Shell): Command {
   const command = declareCommand({
     usage: 'describe <targets...>',

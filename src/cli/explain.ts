@@ -21,6 +21,7 @@ interface ExplainOptions extends SocketOption {
   readonly output?: 'json';
 }
 
+/** Declares `orbweaver explain`; its action writes to the shell. */
 export function explainCommand(shell: Shell): Command {
   const command = declareCommand({
     usage: 'explain [target...]',

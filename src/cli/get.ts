@@ -28,6 +28,7 @@ interface Group {
   readonly objects: KubeObject[];
 }
 
+/** Declares `orbweaver get`; its action writes to the shell. */
 export function getCommand(shell: Shell): Command {
   const command = declareCommand({
     usage: 'get <targets...>',

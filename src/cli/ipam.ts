@@ -17,6 +17,7 @@ interface ShowOptions extends SocketOption {
   readonly output?: 'json';
 }
 
+/** Declares `orbweaver ipam`; its action writes to the shell. */
 export function ipamCommand(shell: Shell): Command {
   const command = declareCommand({
     usage: 'ipam',

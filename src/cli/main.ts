@@ -20,20 +20,26 @@ const COMMANDS: Readonly<Record<string, () => Promise<Declare>>> = {
   patch: async () => (await import('./patch.ts')).patchCommand,
   explain: async () => (await import('./explain.ts')).explainCommand,
   ipam: async () => (await import('./ipam.ts')).ipamCommand,
-  walk: async () => (await import('./walk-command.ts')).walkCommand,
+  walk: async () => {
+    const { walkCommand } = await import('./walk-command.ts');
+    return (shell) => walkCommand(shell, runCommand);
+  },
   version: async () => (await import('./version.ts')).versionCommand,
 };
 
 /** Runs one command line, without `node` and the script's name. Resolves to the exit code, never rejects. */
-export async function main(args: readonly string[]): Promise<number> {
-  const terminal = processTerminal();
-  const shell = processShell(terminal);
+export function main(args: readonly string[]): Promise<number> {
+  return runCommand(processShell(processTerminal()), args);
+}
+
+/** The same in a shell of the caller's. */
+export async function runCommand(shell: Shell, args: readonly string[]): Promise<number> {
   try {
     const program = await declareProgram(shell, args[0]);
     await program.parseAsync(args, { from: 'user' });
     return shell.exitCode;
   } catch (error) {
-    return reportError(error, terminal);
+    return reportError(error, shell.terminal);
   }
 }
 

@@ -13,6 +13,7 @@ interface PatchOptions extends SocketOption {
   readonly type: 'strategic' | 'merge' | 'json';
 }
 
+/** Declares `orbweaver patch`; its action writes to the shell. */
 export function patchCommand(shell: Shell): Command {
   const command = declareCommand({
     usage: 'patch <target...>',

@@ -36,3 +36,17 @@ export function openProgress(): Progress {
     },
   };
 }
+
+/** Passes the outcome on; on a terminal, says `text` while it takes longer than a second. */
+export async function whileWaiting<T>(text: string, work: Promise<T>): Promise<T> {
+  if (process.stderr.isTTY !== true) {
+    return work;
+  }
+  const timer = setTimeout(() => process.stderr.write(text), FIRST_AFTER_MS);
+  try {
+    return await work;
+  } finally {
+    clearTimeout(timer);
+    process.stderr.write('\r\u001b[K');
+  }
+}

@@ -1,4 +1,5 @@
 /** What every command works with. */
+import { resolve } from 'node:path';
 import { AgentClient, DEFAULT_SOCKET } from './agent-client.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -18,16 +19,17 @@ export interface SocketOption {
 
 /** A shell for the process's own terminal and environment. */
 export function processShell(terminal: Terminal): Shell {
+  // npm runs scripts in the package's folder and says here where the user called it.
+  const folder = process.env.INIT_CWD ?? process.cwd();
   return {
     terminal,
-    // npm runs scripts in the package's folder and says here where the user called it.
-    folder: process.env.INIT_CWD ?? process.cwd(),
-    agent: ({ socket }) => new AgentClient(socketPath(socket)),
+    folder,
+    agent: ({ socket }) => new AgentClient(socketPath(socket, folder)),
     exitCode: 0,
   };
 }
 
-/** The socket path: as given, else $ORBWEAVER_SOCKET, else where the plugin looks. */
-export function socketPath(given: string | undefined): string {
-  return given ?? (process.env.ORBWEAVER_SOCKET || DEFAULT_SOCKET);
+/** The socket's absolute path: as given, else $ORBWEAVER_SOCKET, else where the plugin looks. */
+export function socketPath(given: string | undefined, folder: string): string {
+  return resolve(folder, given ?? (process.env.ORBWEAVER_SOCKET || DEFAULT_SOCKET));
 }

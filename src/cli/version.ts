@@ -24,6 +24,7 @@ export function ownVersion(): string {
   return 'unknown';
 }
 
+/** Declares `orbweaver version`; its action writes to the shell. */
 export function versionCommand(shell: Shell): Command {
   const command = declareCommand({
     usage: 'version',

@@ -2,16 +2,29 @@
 import type { Command } from 'commander';
 import { declareCommand } from './command.ts';
 import type { Shell } from './shell.ts';
+import type { RunCommand } from './walk/guide.ts';
+import { STORIES } from './walk/stories.ts';
 
-export function walkCommand(shell: Shell): Command {
+/** `runCommand` runs the other commands: a walk shows what users type. */
+export function walkCommand(shell: Shell, runCommand: RunCommand): Command {
+  const names = STORIES.map(({ name, title }) => `${name} (${title})`).join(', ');
   return declareCommand({
-    usage: 'walk',
-    summary: 'Start an agent in a scratch folder and walk through the first tutorials',
-    examples: ['walk', 'walk --once'],
+    usage: 'walk [names...]',
+    summary: 'Start an agent in a scratch folder and walk through tutorials',
+    more:
+      `Walks: ${names}; all of them where none is named. ` +
+      "As root, with Debian's containernetworking-plugins, pods are real network namespaces. " +
+      'Everything is removed at the end; exit code 1 says that something came out differently.',
+    examples: ['walk', 'walk --once', 'walk pod-affinity --once', 'walk --once --no-netns'],
   })
-    .option('--once', 'end after the walk')
-    .action(async (options: { once?: boolean }) => {
-      const { walk } = await import('./walk.ts');
-      shell.exitCode = await walk(shell, { once: options.once === true });
+    .option('--once', 'end after the walk instead of leaving an agent up')
+    .option('--no-netns', 'no network namespaces, even where they could be made')
+    .action(async (words: string[], options: { once?: boolean; netns: boolean }) => {
+      const { walk } = await import('./walk/walk.ts');
+      shell.exitCode = await walk(
+        shell,
+        { names: words, once: options.once === true, namespaces: options.netns },
+        runCommand,
+      );
     });
 }

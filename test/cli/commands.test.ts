@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AgentPaths, AgentProcess, call, newPaths } from '../agent/agent-process.ts';
-import { type CliResult, runCli } from './run-cli.ts';
+import { type CliResult, runCli, runHere } from './run-cli.ts';
 
 let paths: AgentPaths;
 let agent: AgentProcess;
@@ -197,6 +197,12 @@ describe('command line', () => {
     });
   });
 
+  test('takes a socket path relative to where the user stands', async () => {
+    const folder = paths.folder;
+    const { out } = await runCli(['version', '--socket', 'run/cni.sock'], { folder });
+    expect(out).toContain('on node node1, ready');
+  });
+
   test('prints both versions', async () => {
     expect(await succeed('version')).toMatch(
       /^orbweaver \S+ \(Node \S+\)\nagent \S+ on node node1, ready\n$/,
@@ -224,7 +230,7 @@ describe('command line refuses in one line', () => {
     ['a deletion of everything', ['delete', 'sp'], 2, /which spiderippools\?/],
     ['an endpoint that is written', ['delete', 'ns', 'default'], 1, /may not be deleted/],
   ])('%s', async (_name, args, code, words) => {
-    const result = await run(...args);
+    const result = await runHere(args, { socket: paths.socket, folder: paths.folder });
     expect(result.code).toBe(code);
     expect(result.err).toMatch(/^error: /);
     expect(result.err).toMatch(words);
@@ -270,16 +276,8 @@ describe('every command', () => {
     ['walk'],
     ['version'],
   ])('%s %s has a help with examples', async (...words) => {
-    const named = words.filter((word) => word !== undefined);
-    const { main } = await import('../../src/cli/main.ts');
-    const written: string[] = [];
-    const write = process.stdout.write;
-    process.stdout.write = ((text: string) => written.push(text)) as never;
-    try {
-      expect(await main([...named, '--help'])).toBe(0);
-    } finally {
-      process.stdout.write = write;
-    }
-    expect(written.join('')).toMatch(/Examples:\n {2}orbweaver /);
+    const { code, out } = await runHere([...words, '--help']);
+    expect(code).toBe(0);
+    expect(out).toMatch(/Examples:\n {2}orbweaver /);
   });
 });

@@ -37,3 +37,25 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
     child.once('close', (code) => resolve({ code, out, err }));
   });
 }
+
+/** The same inside this process, for rows that would only spend their time on starting Node. */
+export async function runHere(
+  args: readonly string[],
+  { socket, folder }: Pick<CliOptions, 'socket' | 'folder'> = {},
+): Promise<CliResult> {
+  const { main } = await import('../../src/cli/main.ts');
+  const written = { out: '', err: '' };
+  const { stdout, stderr } = process;
+  const writes = [stdout.write, stderr.write] as const;
+  const before = { ...process.env };
+  stdout.write = ((text: string) => (written.out += text)) as never;
+  stderr.write = ((text: string) => (written.err += text)) as never;
+  if (socket !== undefined) process.env.ORBWEAVER_SOCKET = socket;
+  if (folder !== undefined) process.env.INIT_CWD = folder;
+  try {
+    return { code: await main(args), ...written };
+  } finally {
+    [stdout.write, stderr.write] = writes;
+    process.env = before;
+  }
+}

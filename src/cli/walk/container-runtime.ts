@@ -1,0 +1,164 @@
+/** Plays the part of containerd: makes sandboxes for pods, and executes the CNI plugin for each. */
+import { randomBytes } from 'node:crypto';
+import { OrbweaverError } from '../../catalogue/errors.ts';
+import type { KubeObject } from '../../dialect/kube-object.ts';
+import type { NetworkNamespace } from './network-namespace.ts';
+import type { PodNetwork } from './pod-network.ts';
+import { runProcess } from './run-process.ts';
+
+/** A CNI error object. */
+export interface CniError {
+  readonly code: number;
+  readonly msg: string;
+  readonly details?: string;
+}
+
+/** What became of one call of the plugin. */
+export interface CallOutcome {
+  readonly verb: 'ADD' | 'DEL';
+  readonly namespace: string;
+  readonly pod: string;
+  /** With prefix lengths; of a DEL, what the sandbox had. */
+  readonly addresses: readonly string[];
+  readonly error: CniError | undefined;
+  readonly tookMs: number;
+}
+
+interface Sandbox {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly uid: string;
+  readonly containerId: string;
+  readonly netns: NetworkNamespace | undefined;
+  readonly addresses: readonly string[];
+}
+
+export class ContainerRuntime implements AsyncDisposable {
+  readonly #network: PodNetwork;
+  readonly #socket: string;
+  /** Running sandboxes by the uid of their pods. */
+  readonly #sandboxes = new Map<string, Sandbox>();
+
+  /** `socket`: the agent that the plugin asks. */
+  constructor(network: PodNetwork, socket: string) {
+    this.#network = network;
+    this.#socket = socket;
+  }
+
+  get count(): number {
+    return this.#sandboxes.size;
+  }
+
+  isRunning(pod: KubeObject): boolean {
+    return this.#sandboxes.has(pod.metadata.uid ?? '');
+  }
+
+  /** The namespace of a running pod, or undefined where pods have none. */
+  netnsOf(pod: KubeObject): NetworkNamespace | undefined {
+    return this.#sandboxes.get(pod.metadata.uid ?? '')?.netns;
+  }
+
+  /** The addresses of a running pod, with prefix lengths. */
+  addressesOf(pod: KubeObject): readonly string[] {
+    return this.#sandboxes.get(pod.metadata.uid ?? '')?.addresses ?? [];
+  }
+
+  /** A new sandbox and its ADD. After a refusal nothing of it is left, and the pod may be started again. */
+  async start({ metadata }: KubeObject): Promise<CallOutcome> {
+    const netns = await this.#network.newNamespace();
+    const sandbox: Sandbox = {
+      namespace: metadata.namespace ?? 'default',
+      pod: metadata.name,
+      uid: metadata.uid ?? '',
+      containerId: randomBytes(32).toString('hex'),
+      netns,
+      addresses: [],
+    };
+    const outcome = await this.#call('ADD', sandbox);
+    if (outcome.error === undefined) {
+      this.#sandboxes.set(sandbox.uid, { ...sandbox, addresses: outcome.addresses });
+    } else {
+      // A main plugin leaves its half-made interface behind; containerd follows up with a DEL as well.
+      await this.#call('DEL', sandbox);
+      await netns?.[Symbol.asyncDispose]();
+    }
+    return outcome;
+  }
+
+  /** The DEL of every sandbox whose pod is not among `pods`, oldest first. */
+  async stopOthers(pods: readonly KubeObject[]): Promise<CallOutcome[]> {
+    const alive = new Set(pods.map((pod) => pod.metadata.uid));
+    const outcomes: CallOutcome[] = [];
+    for (const sandbox of [...this.#sandboxes.values()].filter(({ uid }) => !alive.has(uid))) {
+      outcomes.push(await this.#call('DEL', sandbox));
+      await sandbox.netns?.[Symbol.asyncDispose]();
+      this.#sandboxes.delete(sandbox.uid);
+    }
+    return outcomes;
+  }
+
+  async #call(verb: 'ADD' | 'DEL', sandbox: Sandbox): Promise<CallOutcome> {
+    const { namespace, pod, uid, containerId, netns } = sandbox;
+    const args = {
+      IgnoreUnknown: '1',
+      K8S_POD_NAMESPACE: namespace,
+      K8S_POD_NAME: pod,
+      K8S_POD_INFRA_CONTAINER_ID: containerId,
+      K8S_POD_UID: uid,
+    };
+    const [program, ...more] = this.#network.pluginCommand;
+    const began = performance.now();
+    const { exit, out, err } = await runProcess(program, more, {
+      input: this.#network.config,
+      env: {
+        PATH: process.env.PATH ?? '',
+        CNI_COMMAND: verb,
+        CNI_CONTAINERID: containerId,
+        // An IPAM plugin does not look into it.
+        CNI_NETNS: netns?.path ?? `/run/netns/${containerId}`,
+        CNI_IFNAME: 'eth0',
+        CNI_ARGS: Object.entries(args)
+          .map((pair) => pair.join('='))
+          .join(';'),
+        CNI_PATH: this.#network.pluginPath,
+        ORBWEAVER_SOCKET: this.#socket,
+      },
+    });
+    const tookMs = performance.now() - began;
+    const answer = readAnswer(program, exit, out, err);
+    const addresses = 'code' in answer ? [] : (answer.ips ?? []).map(({ address }) => address);
+    return {
+      verb,
+      namespace,
+      pod,
+      addresses: verb === 'ADD' ? addresses : sandbox.addresses,
+      error: 'code' in answer ? answer : undefined,
+      tookMs,
+    };
+  }
+
+  /** Takes the namespaces away without a DEL. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const all = [...this.#sandboxes.values()];
+    this.#sandboxes.clear();
+    await Promise.all(all.map(({ netns }) => netns?.[Symbol.asyncDispose]()));
+  }
+}
+
+type Answer = CniError | { readonly ips?: readonly { readonly address: string }[] };
+
+/** Throws IO_FAILURE where the plugin said nothing that can be read. */
+function readAnswer(program: string, exit: number | string, out: string, err: string): Answer {
+  if (exit === 0 && out === '') {
+    return {};
+  }
+  try {
+    return JSON.parse(out) as Answer;
+  } catch {
+    throw new OrbweaverError(
+      'IO_FAILURE',
+      `${program} ended with ${exit} and no JSON on its standard output`,
+      (err || out).trim(),
+    );
+  }
+}

@@ -1,0 +1,237 @@
+/** Performs a story against a running agent, and sees whether it comes out as told. */
+import { join } from 'node:path';
+import type { CheckResponse, ObjectsResponse } from '../../agent/protocol.ts';
+import type { KindId } from '../../dialect/kinds.ts';
+import type { KubeObject } from '../../dialect/kube-object.ts';
+import { compareAddresses, parseAddress } from '../../net/address.ts';
+import { AgentClient } from '../agent-client.ts';
+import { PACKAGE_FOLDER } from '../package-folder.ts';
+import { openProgress } from '../progress.ts';
+import type { Shell } from '../shell.ts';
+import { alignedTable } from '../table.ts';
+import type { CallOutcome, ContainerRuntime } from './container-runtime.ts';
+import { type Narrator, shellLine } from './narrator.ts';
+import type { Step, Story } from './story.ts';
+
+/** Runs one command line of `orbweaver` and resolves to its exit code. */
+export type RunCommand = (shell: Shell, args: readonly string[]) => Promise<number>;
+
+export interface GuideParts {
+  readonly story: Story;
+  readonly narrator: Narrator;
+  readonly socket: string;
+  readonly runtime: ContainerRuntime;
+  readonly runCommand: RunCommand;
+  /** Aborted by Ctrl-C; looked at before each step. */
+  readonly interrupt: AbortSignal;
+}
+
+type Expect<K extends Step['kind']> = Extract<Step, { kind: K }>;
+
+export class Guide {
+  readonly #parts: GuideParts;
+  readonly #agent: AgentClient;
+  /** The last refusal of each pod that has no sandbox, by `namespace/name`. */
+  readonly #refusals = new Map<string, string>();
+  #failures = 0;
+
+  constructor(parts: GuideParts) {
+    this.#parts = parts;
+    this.#agent = new AgentClient(parts.socket);
+  }
+
+  /** Resolves to how many things came out differently. Throws the reason of `interrupt`. */
+  async perform(): Promise<number> {
+    const { story, narrator, interrupt } = this.#parts;
+    for (const { title, steps } of story.chapters) {
+      narrator.chapter(title);
+      for (const step of steps) {
+        interrupt.throwIfAborted();
+        await this.#step(step);
+      }
+    }
+    return this.#failures;
+  }
+
+  #step(step: Step): Promise<void> {
+    switch (step.kind) {
+      case 'command':
+        return this.command(step.words);
+      case 'start':
+        return this.#start(step.workloads);
+      case 'stop':
+        return this.#stop();
+      case 'ping':
+        return this.#ping(step.workload);
+      case 'expect-addresses':
+        return this.#expectAddresses(step);
+      case 'expect-refused':
+        return this.#expectRefused(step);
+      case 'expect-nothing':
+        return this.#expectNothing();
+    }
+  }
+
+  /** Shows a command line, runs it, and counts a failure. */
+  async command(words: readonly string[]): Promise<void> {
+    const { story, narrator, socket, runCommand } = this.#parts;
+    const args: string[] = [];
+    for (const word of words) {
+      const workload = /^\{([\w-]+)\}$/.exec(word)?.[1];
+      args.push(workload === undefined ? word : await this.#podName(workload));
+    }
+    narrator.command(`orbweaver ${shellLine(args)}`);
+    const code = await runCommand(
+      {
+        terminal: narrator.inner,
+        folder: join(PACKAGE_FOLDER, 'examples', story.folder),
+        agent: () => new AgentClient(socket),
+        exitCode: 0,
+      },
+      args,
+    );
+    if (code !== 0) {
+      this.#fact(false, `it ended with exit code ${code}`);
+    }
+  }
+
+  /** The first refused pod of the workload, else its first pod. */
+  async #podName(workload: string): Promise<string> {
+    const pods = await this.pods(workload);
+    const pod = pods.find((one) => this.#refusals.has(nameOf(one))) ?? pods[0];
+    return pod?.metadata.name ?? workload;
+  }
+
+  /** The applied pods, of one workload or of all. */
+  async pods(workload?: string): Promise<readonly KubeObject[]> {
+    const pods = await this.#objects('Pod');
+    return workload === undefined
+      ? pods
+      : pods.filter(({ metadata }) => metadata.name.startsWith(`${workload}-`));
+  }
+
+  async #objects(kind: KindId): Promise<readonly KubeObject[]> {
+    return (await this.#agent.get<ObjectsResponse>('/v1/objects', { kind })).objects;
+  }
+
+  async #start(workloads: readonly string[]): Promise<void> {
+    const { runtime, narrator, interrupt } = this.#parts;
+    const pods = (await Promise.all(workloads.map((name) => this.pods(name))))
+      .flat()
+      .filter((pod) => !runtime.isRunning(pod));
+    const outcomes: CallOutcome[] = [];
+    const progress = openProgress();
+    for (const pod of pods) {
+      interrupt.throwIfAborted();
+      progress.update(`ADD ${outcomes.length + 1} of ${pods.length}`);
+      const outcome = await runtime.start(pod);
+      outcomes.push(outcome);
+      if (outcome.error === undefined) {
+        this.#refusals.delete(nameOf(pod));
+      } else {
+        this.#refusals.set(nameOf(pod), outcome.error.msg);
+      }
+    }
+    progress.end();
+    narrator.inner.out('\nThe runtime executes the CNI plugin for each pod that is not running:\n');
+    this.#show(outcomes);
+  }
+
+  async #stop(): Promise<void> {
+    const { runtime, narrator } = this.#parts;
+    const pods = await this.pods();
+    for (const name of this.#refusals.keys()) {
+      if (!pods.some((pod) => nameOf(pod) === name)) {
+        this.#refusals.delete(name);
+      }
+    }
+    const outcomes = await runtime.stopOthers(pods);
+    if (outcomes.length > 0) {
+      narrator.inner.out('\nThe runtime executes the CNI plugin for each sandbox of a pod gone:\n');
+      this.#show(outcomes);
+    }
+    for (const { pod, error } of outcomes) {
+      if (error !== undefined) {
+        this.#fact(false, `DEL of ${pod}: ${error.msg}`);
+      }
+    }
+  }
+
+  #show(outcomes: readonly CallOutcome[]): void {
+    const { out, red } = this.#parts.narrator.inner;
+    const rows = outcomes.map(({ verb, namespace, pod, addresses, error, tookMs }) => [
+      verb,
+      `${namespace}/${pod}`,
+      `${tookMs.toFixed(0)} ms`,
+      error === undefined ? addresses.join(', ') : `refused, code ${error.code}: ${error.msg}`,
+    ]);
+    const table = alignedTable(['VERB', 'POD', 'TOOK', 'ANSWER'], rows);
+    out(table.replace(/refused, code .*/g, red));
+  }
+
+  /** Without namespaces there is nothing to reach, and the head of the walk has said so. */
+  async #ping(workload: string): Promise<void> {
+    const { runtime, narrator } = this.#parts;
+    const running = (await this.pods(workload)).filter((pod) => runtime.isRunning(pod));
+    const [from, to] = running;
+    const target = to === undefined ? undefined : runtime.addressesOf(to)[0]?.split('/')[0];
+    const netns = from === undefined ? undefined : runtime.netnsOf(from);
+    if (from === undefined || target === undefined || netns === undefined) {
+      narrator.inner.out('\n(No ping: the pods have no network namespaces.)\n');
+      return;
+    }
+    const words = ['ping', '-c', '1', '-W', '5', target] as const;
+    narrator.command(shellLine(netns.inside(...words)));
+    const { exit, out } = await netns.run(...words);
+    narrator.inner.out(out.trim().replace(/^\s*\n/gm, ''));
+    narrator.inner.out('\n');
+    this.#fact(exit === 0, `pod ${from.metadata.name} reaches ${target}`);
+  }
+
+  async #expectAddresses(step: Expect<'expect-addresses'>): Promise<void> {
+    const { workload, count, first, last } = step;
+    const { runtime } = this.#parts;
+    const held = (await this.pods(workload)).flatMap((pod) => runtime.addressesOf(pod));
+    const within = held.filter((address) => isWithin(address, first, last));
+    this.#fact(
+      within.length === count && held.length === count && new Set(held).size === count,
+      `${held.length} of ${count} pods of ${workload} with different addresses of ${first}-${last}`,
+    );
+  }
+
+  async #expectRefused({ workload, count, message }: Expect<'expect-refused'>): Promise<void> {
+    const pods = await this.pods(workload);
+    const refused = pods.filter((pod) => this.#refusals.get(nameOf(pod)) === message);
+    this.#fact(
+      refused.length === count,
+      `${refused.length} of ${count} pods of ${workload} refused with the words of the tutorial`,
+    );
+  }
+
+  async #expectNothing(): Promise<void> {
+    const { runtime } = this.#parts;
+    const kinds = ['Pod', 'SpiderEndpoint', 'SpiderIPPool'] as const;
+    const objects = (await Promise.all(kinds.map((kind) => this.#objects(kind)))).flat();
+    const { claims } = await this.#agent.get<CheckResponse>('/v1/ipam/check');
+    this.#fact(
+      objects.length === 0 && claims === 0 && runtime.count === 0,
+      `${runtime.count} sandboxes, ${objects.length} pods, endpoints or pools, and ` +
+        `${claims} addresses are left`,
+    );
+  }
+
+  #fact(holds: boolean, text: string): void {
+    this.#parts.narrator.fact(holds, text);
+    this.#failures += holds ? 0 : 1;
+  }
+}
+
+function nameOf({ metadata }: KubeObject): string {
+  return `${metadata.namespace}/${metadata.name}`;
+}
+
+/** `address` with or without a prefix length. */
+function isWithin(address: string, first: string, last: string): boolean {
+  const [at, from, to] = [address.split('/')[0]!, first, last].map(parseAddress);
+  return compareAddresses(at!, from!) >= 0 && compareAddresses(at!, to!) <= 0;
+}
