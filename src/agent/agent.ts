@@ -1,10 +1,11 @@
 /**
- * One machine's agent: the store, the use-cases over it, and the socket in front, started in that order and
- * stopped in the reverse.
+ * One machine's agent: the store, the use-cases over it, and the socket in front, started in that
+ * order and stopped in the reverse.
  *
  *     state folder ─ ledger, objects ─ engine ─ use-cases ─ socket
  *
- * The socket comes last, so whoever is answered at all is answered by an agent that has read everything.
+ * The socket comes last, so whoever is answered at all is answered by an agent that has read
+ * everything.
  */
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { EmbeddedStore } from '../embedded/store.ts';
@@ -45,7 +46,10 @@ export interface Agent {
   readonly socket: string;
   /** HOST:PORT of the TCP listener with the real port, where there is one. */
   readonly tcp: string | undefined;
-  /** Stops accepting, answers what is in flight, closes the store. Further calls wait for the same stop. */
+  /**
+   * Stops accepting, answers what is in flight, closes the store. Further calls wait for the same
+   * stop.
+   */
   stop(): Promise<void>;
   /** Resolves when the agent has stopped, by `stop` or by a signal. */
   readonly stopped: Promise<void>;
@@ -217,7 +221,10 @@ class RunningAgent implements Agent {
     this.#log.close();
   }
 
-  /** An object that is refused stops the start: an agent with half of its pools would hand out wrong ones. */
+  /**
+   * An object that is refused stops the start: an agent with half of its pools would hand out wrong
+   * ones.
+   */
   async #applyManifests(store: EmbeddedStore): Promise<void> {
     const { names, folder } = this.#options.manifests;
     const sourced = readManifestFiles(names, { folder });

@@ -1,7 +1,7 @@
 /**
- * POST /cni: the plugin's one request. The body's shape is checked here; what it says is judged by the
- * use-cases. An answer's status is 200 where the plugin is to exit with 0, else 400 and above with a CNI
- * error object, which the plugin prints.
+ * POST /cni: the plugin's one request. The body's shape is checked here; what it says is judged by
+ * the use-cases. An answer's status is 200 where the plugin is to exit with 0, else 400 and above
+ * with a CNI error object, which the plugin prints.
  */
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { LIMITS } from '../catalogue/limits.ts';

@@ -1,6 +1,7 @@
 /**
- * A pod's addresses as an object: SpiderEndpoint (reference/spiderpool.md 1.3), and for pods on older pools
- * the WorkloadEndpoint of that form, which has the same fields. Computed from the ledger when it is read.
+ * A pod's addresses as an object: SpiderEndpoint (reference/spiderpool.md 1.3), and for pods on
+ * older pools the WorkloadEndpoint of that form, which has the same fields. Computed from the
+ * ledger when it is read.
  */
 import type { PodView } from '../choose/subject.ts';
 import type { KubeObject } from '../dialect/kube-object.ts';
@@ -21,8 +22,8 @@ export interface EndpointForm {
 }
 
 /**
- * The endpoint of one pod. `claims` are all of that pod's, at least one, by order and address; `poolOf` tells
- * the pool of a claim where it still exists.
+ * The endpoint of one pod. `claims` are all of that pod's, at least one, by order and address;
+ * `poolOf` tells the pool of a claim where it still exists.
  */
 export function endpointOf(
   form: EndpointForm,

@@ -1,4 +1,7 @@
-/** `orbweaver explain pod …`: the code of ADD for a pod that exists, or for a manifest, without a claim. */
+/**
+ * `orbweaver explain pod …`: the code of ADD for a pod that exists, or for a manifest, without a
+ * claim.
+ */
 import { OrbweaverError } from '../catalogue/errors.ts';
 import type { Explanation } from '../choose/explain.ts';
 import type { PodView } from '../choose/subject.ts';
@@ -12,8 +15,8 @@ import { formatCidr } from '../net/cidr.ts';
 import type { ExplainedFamily, ExplainRequest, ExplainResponse } from './protocol.ts';
 
 /**
- * Explains one pod. Throws OBJECT_NOT_FOUND for a pod that is not there, OBJECT_INVALID for a manifest that is
- * no pod.
+ * Explains one pod. Throws OBJECT_NOT_FOUND for a pod that is not there, OBJECT_INVALID for a
+ * manifest that is no pod.
  */
 export async function explainRequest(
   parts: Parts,

@@ -42,8 +42,8 @@ export function showAddress(parts: Parts, text: string | undefined): AddressResp
 }
 
 /**
- * POST /v1/ipam/release: frees one address in the queue of its pod. Throws USAGE, or OBJECT_NOT_FOUND where
- * nobody holds it.
+ * POST /v1/ipam/release: frees one address in the queue of its pod. Throws USAGE, or
+ * OBJECT_NOT_FOUND where nobody holds it.
  */
 export async function releaseAddress(parts: Parts, text: string | undefined): Promise<void> {
   const address = readAddress(text);

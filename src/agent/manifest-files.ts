@@ -1,4 +1,6 @@
-/** Manifests from files, folders and standard input: `-f` of the CLI and `--manifests` of the agent. */
+/**
+ * Manifests from files, folders and standard input: `-f` of the CLI and `--manifests` of the agent.
+ */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { OrbweaverError } from '../catalogue/errors.ts';
@@ -23,9 +25,9 @@ export interface SourcedObject {
 }
 
 /**
- * The objects of all names in the order given; a folder gives its `.yaml`, `.yml` and `.json` files in the
- * order of their names, `-` is standard input. Throws USAGE for what cannot be read, and OBJECT_INVALID
- * with the file and line for what cannot be understood.
+ * The objects of all names in the order given; a folder gives its `.yaml`, `.yml` and `.json` files
+ * in the order of their names, `-` is standard input. Throws USAGE for what cannot be read, and
+ * OBJECT_INVALID with the file and line for what cannot be understood.
  */
 export function readManifestFiles(
   names: readonly string[],

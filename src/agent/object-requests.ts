@@ -19,12 +19,14 @@ import type {
   PatchRequest,
 } from './protocol.ts';
 
-/** The store of applied objects; every write goes through admission and is durable when it resolves. */
+/**
+ * The store of applied objects; every write goes through admission and is durable when it resolves.
+ */
 export type ObjectKeeper = Pick<ObjectStore, 'apply' | 'delete' | 'annotate' | 'label' | 'patch'>;
 
 /**
- * Applies each object by itself, in the order given: one that is refused does not hold up the others. They
- * are handed over together, so that they share the flushes to disk.
+ * Applies each object by itself, in the order given: one that is refused does not hold up the
+ * others. They are handed over together, so that they share the flushes to disk.
  */
 export async function applyObjects(
   keeper: ObjectKeeper,

@@ -1,6 +1,6 @@
 /**
- * The refusals of pods, as the events that a kubelet writes of them. They are kept in memory: a refused ADD is
- * tried again within seconds, so a new agent soon knows them again.
+ * The refusals of pods, as the events that a kubelet writes of them. They are kept in memory: a
+ * refused ADD is tried again within seconds, so a new agent soon knows them again.
  */
 import { LIMITS } from '../catalogue/limits.ts';
 import type { EventRow } from './protocol.ts';
@@ -25,7 +25,10 @@ export class PodEvents {
     this.#now = now;
   }
 
-  /** Counts a repeated refusal under its last sandbox; makes room for a new one by dropping the oldest. */
+  /**
+   * Counts a repeated refusal under its last sandbox; makes room for a new one by dropping the
+   * oldest.
+   */
   refused(refusal: Refusal): void {
     const pod = podKey(refusal.namespace, refusal.pod);
     const key = `${pod} ${refusal.network} ${refusal.message}`;

@@ -1,6 +1,6 @@
 /**
- * `status` of pods and of what they belong to, as far as addresses decide it: a pod with an address runs, one
- * without waits. Nothing here starts containers.
+ * `status` of pods and of what they belong to, as far as addresses decide it: a pod with an address
+ * runs, one without waits. Nothing here starts containers.
  */
 import type { KubeObject } from '../dialect/kube-object.ts';
 import type { Claim } from '../ipam/ports.ts';

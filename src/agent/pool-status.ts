@@ -12,8 +12,8 @@ export interface PoolStatusParts {
 }
 
 /**
- * The object with its status. `records` adds `allocatedIPs`, a JSON text with one record for each address; it
- * is left out above LIMITS.statusRecordsMax, and a condition says so.
+ * The object with its status. `records` adds `allocatedIPs`, a JSON text with one record for each
+ * address; it is left out above LIMITS.statusRecordsMax, and a condition says so.
  */
 export function withPoolStatus(
   parts: PoolStatusParts,

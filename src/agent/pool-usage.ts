@@ -1,6 +1,6 @@
 /**
- * How full pools and their blocks are, for `ipam show` and the metrics. Pools come from the engine's counts,
- * blocks from the ledger's words of 64 addresses.
+ * How full pools and their blocks are, for `ipam show` and the metrics. Pools come from the
+ * engine's counts, blocks from the ledger's words of 64 addresses.
  */
 import type { Pool } from '../dialect/pool.ts';
 import type { PoolUsage } from '../http/metrics.ts';

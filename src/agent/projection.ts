@@ -1,6 +1,6 @@
 /**
- * Objects as users read them: what was applied, with the status that follows from the ledger. Nothing of it is
- * stored, so it is never out of date (DESIGN section 4, "projections").
+ * Objects as users read them: what was applied, with the status that follows from the ledger.
+ * Nothing of it is stored, so it is never out of date (DESIGN section 4, "projections").
  */
 import type { PodView } from '../choose/subject.ts';
 import type { Kind } from '../dialect/kinds.ts';

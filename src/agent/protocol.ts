@@ -1,6 +1,6 @@
 /**
- * What the CLI and the agent say to each other, as JSON on the agent's socket. `/cni`, the plugin's own path,
- * is in src/agent/cni-route.ts.
+ * What the CLI and the agent say to each other, as JSON on the agent's socket. `/cni`, the plugin's
+ * own path, is in src/agent/cni-route.ts.
  *
  * A refusal is `{"error": ErrorBody}` with a status of 400 and above.
  */
@@ -89,7 +89,10 @@ export interface EditResponse {
   readonly warnings: readonly string[];
 }
 
-/** GET /v1/ipam/pools. Counts are decimal text: an IPv6 pool has more addresses than a double can tell. */
+/**
+ * GET /v1/ipam/pools. Counts are decimal text: an IPv6 pool has more addresses than a double can
+ * tell.
+ */
 export interface PoolRow {
   readonly name: string;
   readonly dialect: string;
@@ -123,7 +126,10 @@ export interface AddressResponse {
   readonly state: 'free' | 'used' | 'resting' | 'reserved';
   /** Pools that cover the address. */
   readonly pools: readonly string[];
-  /** Of a claim or of a rest: pool, pod, node and so on, by Calico's attribute names where it has one. */
+  /**
+   * Of a claim or of a rest: pool, pod, node and so on, by Calico's attribute names where it has
+   * one.
+   */
   readonly attributes: Readonly<Record<string, string>>;
   /** Of a claim: network, container id and interface, joined by `.`. */
   readonly handle?: string;

@@ -10,7 +10,9 @@ import { objectName } from './object-name.ts';
 import { openProgress } from './progress.ts';
 import type { Shell, SocketOption } from './shell.ts';
 
-/** Objects in one request: few enough that progress is seen, many enough that requests cost nothing. */
+/**
+ * Objects in one request: few enough that progress is seen, many enough that requests cost nothing.
+ */
 const BATCH = 250;
 
 export interface FileOptions extends SocketOption {
@@ -75,7 +77,9 @@ function reportResult(shell: Shell, result: ApplyResult): void {
   shell.terminal.out(`${objectName(result.object)} ${result.action}\n`);
 }
 
-/** The object in the namespace of `-n` where it states none. Throws USAGE where it states another. */
+/**
+ * The object in the namespace of `-n` where it states none. Throws USAGE where it states another.
+ */
 function placeInNamespace({ object, source }: SourcedObject, namespace: string | undefined) {
   const stated = object.metadata.namespace;
   if (namespace === undefined || stated === namespace) {

@@ -1,4 +1,6 @@
-/** An explanation for people: the source, each pool and its reason, and the address that comes next. */
+/**
+ * An explanation for people: the source, each pool and its reason, and the address that comes next.
+ */
 import type { ExplainedFamily, ExplainResponse } from '../agent/protocol.ts';
 import { alignedTable } from './table.ts';
 import type { Terminal } from './terminal.ts';

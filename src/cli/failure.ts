@@ -12,7 +12,9 @@ export function describeError(error: OrbweaverError): string {
   return `error: ${error.code}: ${error.message}${details}. ${error.row.hint}`.replace(/\s+/g, ' ');
 }
 
-/** Writes the error and returns the exit code: 0 for a request for help, 2 for a wrong command line. */
+/**
+ * Writes the error and returns the exit code: 0 for a request for help, 2 for a wrong command line.
+ */
 export function reportError(error: unknown, terminal: Terminal): number {
   if (error instanceof CommanderError) {
     // Help and version have been printed already; so has what is wrong with the arguments.

@@ -1,4 +1,7 @@
-/** The tables of `ipam show` (reference/calico.md 7.1; the older layout as the fourth seed prints it). */
+/**
+ * The tables of `ipam show` (reference/calico.md 7.1; the older layout as the fourth seed prints
+ * it).
+ */
 import type { BlockRow, PoolsResponse } from '../agent/protocol.ts';
 import { generalNumber, percentage } from './go-number.ts';
 import { type BoxColumn, boxTable } from './table.ts';
@@ -31,7 +34,10 @@ const CURRENT: readonly BoxColumn[] = [
   { title: 'IPS FREE', align: RIGHT },
 ];
 
-/** Each pool and behind it its blocks; blocks of no pool come last. The classic layout sorts by text. */
+/**
+ * Each pool and behind it its blocks; blocks of no pool come last. The classic layout sorts by
+ * text.
+ */
 export function blockRows(response: PoolsResponse, layout: Layout): UsageRow[] {
   const sorted = <T extends { readonly cidr: string }>(rows: readonly T[]): readonly T[] =>
     layout === 'classic' ? [...rows].sort((a, b) => (a.cidr < b.cidr ? -1 : 1)) : rows;

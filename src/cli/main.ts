@@ -7,7 +7,10 @@ import { processTerminal } from './terminal.ts';
 
 type Declare = (shell: Shell) => Command;
 
-/** Each command is loaded when it is called for: reading all of them takes longer than most take to run. */
+/**
+ * Each command is loaded when it is called for: reading all of them takes longer than most take to
+ * run.
+ */
 const COMMANDS: Readonly<Record<string, () => Promise<Declare>>> = {
   agent: async () => (await import('./agent.ts')).agentCommand,
   apply: async () => (await import('./apply.ts')).applyCommand,
@@ -27,7 +30,10 @@ const COMMANDS: Readonly<Record<string, () => Promise<Declare>>> = {
   version: async () => (await import('./version.ts')).versionCommand,
 };
 
-/** Runs one command line, without `node` and the script's name. Resolves to the exit code, never rejects. */
+/**
+ * Runs one command line, without `node` and the script's name. Resolves to the exit code, never
+ * rejects.
+ */
 export function main(args: readonly string[]): Promise<number> {
   return runCommand(processShell(processTerminal()), args);
 }

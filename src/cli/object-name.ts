@@ -29,8 +29,8 @@ export interface Target {
 }
 
 /**
- * Reads `pods`, `sp,se`, `pod a b` and `pod/a deployment/b`, as kubectl does. Throws USAGE, or KIND_UNKNOWN
- * naming the word.
+ * Reads `pods`, `sp,se`, `pod a b` and `pod/a deployment/b`, as kubectl does. Throws USAGE, or
+ * KIND_UNKNOWN naming the word.
  */
 export function readTargets(words: readonly string[]): Target[] {
   const [first, ...names] = words;

@@ -11,8 +11,8 @@ export interface Progress {
 }
 
 /**
- * On a terminal one line on standard error that changes in place, beginning after a second; elsewhere
- * nothing, so that logs of scripts stay short.
+ * On a terminal one line on standard error that changes in place, beginning after a second;
+ * elsewhere nothing, so that logs of scripts stay short.
  */
 export function openProgress(): Progress {
   if (process.stderr.isTTY !== true) {

@@ -4,8 +4,8 @@
 const GAP = '   ';
 
 /**
- * Columns aligned to their widest cell, `gap` between, header first, one line a row, each ended by a
- * line feed. Empty without a header. Cells lose control characters: they come from manifests.
+ * Columns aligned to their widest cell, `gap` between, header first, one line a row, each ended by
+ * a line feed. Empty without a header. Cells lose control characters: they come from manifests.
  */
 export function alignedTable(
   header: readonly string[],
@@ -34,8 +34,9 @@ export interface BoxColumn {
 }
 
 /**
- * A box of `+---+` and `|` as `calicoctl ipam show` draws it (reference/calico.md 7.1). `titles` says where
- * the header sits: `centred` in the layout of Calico up to 3.32, `left` in the present one.
+ * A box of `+---+` and `|` as `calicoctl ipam show` draws it (reference/calico.md 7.1). `titles`
+ * says where the header sits: `centred` in the layout of Calico up to 3.32, `left` in the present
+ * one.
  */
 export function boxTable(
   columns: readonly BoxColumn[],
@@ -69,7 +70,10 @@ function columnWidths(rows: readonly (readonly string[])[]): number[] {
   return widths;
 }
 
-/** Characters, not UTF-16 units. Wide scripts still come out a little crooked, as they do in kubectl. */
+/**
+ * Characters, not UTF-16 units. Wide scripts still come out a little crooked, as they do in
+ * kubectl.
+ */
 function widthOf(cell: string): number {
   return [...cell].length;
 }
@@ -86,6 +90,7 @@ function centre(title: string, width: number): string {
 }
 
 function printable(cell: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a terminal.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a
+  // terminal.
   return cell.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
 }

@@ -15,7 +15,10 @@ export interface Log {
   close(): void;
 }
 
-/** Lines wait for this many bytes or this long before they are written, so that no call waits for a write. */
+/**
+ * Lines wait for this many bytes or this long before they are written, so that no call waits for a
+ * write.
+ */
 const BUFFER_BYTES = 8_192;
 const FLUSH_MS = 250;
 const STDERR = 2;

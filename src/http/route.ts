@@ -1,6 +1,6 @@
 /**
- * What the agent says about one path of its socket. The server around it is src/http/server.ts; nothing
- * here knows which framework carries the bytes.
+ * What the agent says about one path of its socket. The server around it is src/http/server.ts;
+ * nothing here knows which framework carries the bytes.
  */
 import type { OrbweaverError } from '../catalogue/errors.ts';
 
@@ -31,8 +31,8 @@ export interface Route {
   readonly bodyBytesMax?: number;
   readonly bodySchema?: JsonSchema;
   /**
-   * Looks at the socket once more before `handle` runs, so that the hang-up of a caller whose request lay in
-   * the kernel's buffers is seen by `gone()`.
+   * Looks at the socket once more before `handle` runs, so that the hang-up of a caller whose
+   * request lay in the kernel's buffers is seen by `gone()`.
    */
   readonly noticeHangUp?: boolean;
   handle(received: Received): Promise<Reply>;

@@ -1,6 +1,6 @@
 /**
- * Routes to a running HTTP server: schemas, limits, Content-Length on every reply, and refusals in the
- * route's own form. The only file that knows fastify.
+ * Routes to a running HTTP server: schemas, limits, Content-Length on every reply, and refusals in
+ * the route's own form. The only file that knows fastify.
  */
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -20,8 +20,8 @@ export interface HttpServer {
 }
 
 /**
- * Builds a server for the routes; `unknown` shapes the refusal of a path that none of them has. Throws when
- * a schema is not valid.
+ * Builds a server for the routes; `unknown` shapes the refusal of a path that none of them has.
+ * Throws when a schema is not valid.
  */
 export async function buildServer(
   routes: readonly Route[],
@@ -64,8 +64,8 @@ export async function buildServer(
 }
 
 /**
- * Counts the requests in flight, because a stop waits for those and for nothing else: not for a connection
- * that is kept alive, nor for one that never said a word.
+ * Counts the requests in flight, because a stop waits for those and for nothing else: not for a
+ * connection that is kept alive, nor for one that never said a word.
  */
 class ServerState {
   readonly #server: Server;
@@ -89,7 +89,10 @@ class ServerState {
     });
   }
 
-  /** Resolves when the last connection has ended, by force after the longest time that a call may take. */
+  /**
+   * Resolves when the last connection has ended, by force after the longest time that a call may
+   * take.
+   */
   close(): Promise<void> {
     this.#closing = true;
     return new Promise((resolve) => {
@@ -183,7 +186,9 @@ function readFault(error: FastifyError | OrbweaverError): OrbweaverError {
   return new OrbweaverError('INTERNAL', error.message, error.stack ?? '', { cause: error });
 }
 
-/** Bytes that are no HTTP at all. There is no request to answer, so the socket is written directly. */
+/**
+ * Bytes that are no HTTP at all. There is no request to answer, so the socket is written directly.
+ */
 function refuseBytes(
   error: Error & { code?: string },
   socket: Socket,

@@ -56,7 +56,8 @@ function prepareFolder(path: string): void {
     chmodSync(folder, FOLDER_MODE);
     return;
   }
-  // The socket's own mode keeps others from connecting, but they could put one of their own in its place.
+  // The socket's own mode keeps others from connecting, but they could put one of their own in its
+  // place.
   if ((mode & WRITABLE_BY_OTHERS) !== 0 && (mode & STICKY) === 0) {
     throw new OrbweaverError(
       'IO_FAILURE',
@@ -66,14 +67,17 @@ function prepareFolder(path: string): void {
   }
 }
 
-/** A folder with nothing else in it is the socket's own, whoever made it (systemd's RuntimeDirectory, say). */
+/**
+ * A folder with nothing else in it is the socket's own, whoever made it (systemd's
+ * RuntimeDirectory, say).
+ */
 function holdsOnlySockets(folder: string, name: string): boolean {
   return readdirSync(folder).every((entry) => entry.startsWith(name));
 }
 
 /**
- * Two agents may find the same stale socket. The file is therefore moved aside before it is deleted and
- * tried once more there: what turns out to be alive is the other's new socket, and goes back.
+ * Two agents may find the same stale socket. The file is therefore moved aside before it is deleted
+ * and tried once more there: what turns out to be alive is the other's new socket, and goes back.
  */
 async function removeStale(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false });

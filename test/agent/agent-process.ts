@@ -1,4 +1,6 @@
-/** An agent in a process of its own, started as users start it, and calls as the plugin makes them. */
+/**
+ * An agent in a process of its own, started as users start it, and calls as the plugin makes them.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -168,7 +168,8 @@ describe('server and callers that hang up', () => {
         return { status: 200, body: '{}' };
       },
     });
-    // The client is in another process, so that this one is not polling while bytes and hang-up arrive.
+    // The client is in another process, so that this one is not polling while bytes and hang-up
+    // arrive.
     const { execFileSync } = await import('node:child_process');
     const script = `const s=require('node:net').connect(${JSON.stringify(path)},()=>{s.write(${JSON.stringify(post('/held', '{}'))},()=>{s.destroy()})})`;
     for (let round = 0; round < 3; round += 1) {
