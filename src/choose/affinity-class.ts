@@ -25,6 +25,10 @@ interface View {
   /** `#generation` at which `rows` was right. */
   generation: number;
   rows: readonly number[];
+  /** Calls since `rows` was made. */
+  uses: number;
+  /** The AND of all rows as one row, after enough calls; then it is all of `rows`. */
+  whole: number | undefined;
   /** Row of the evaluated selectors; undefined until there is one. */
   evaluated: number | undefined;
   /** How much of `#evaluatedPuts` the evaluated row has seen. */
@@ -34,9 +38,13 @@ interface View {
 /** A key that no label has: label keys hold no such character. */
 const NAME_KEY = '\0name';
 
+/** Making one row of many costs as much as some tens of queries, so it waits until an object comes again. */
+const USES_UNTIL_WHOLE = 8;
+
 export class AffinityClass {
   readonly #engine: AffinityEngine;
   readonly #identity: 'name' | 'labels';
+  readonly #register: number;
   readonly #keys = new Map<string, KeyRows>();
   /** The keys that each pool has requirements on. */
   readonly #keysOf = new Map<number, readonly string[]>();
@@ -51,9 +59,13 @@ export class AffinityClass {
     rows: [],
   };
 
-  /** `identity`: objects of this class are few and known by name, or many and alike by their labels (pods). */
-  constructor(engine: AffinityEngine, identity: 'name' | 'labels') {
+  /**
+   * `identity`: objects of this class are few and known by name, or many and alike by their labels (pods).
+   * `register`: a result register of the engine that nobody else keeps anything in between calls.
+   */
+  constructor(engine: AffinityEngine, identity: 'name' | 'labels', register: number) {
     this.#engine = engine;
+    this.#register = register;
     this.#identity = identity;
   }
 
@@ -128,21 +140,48 @@ export class AffinityClass {
     if (view.generation !== this.#generation) {
       this.#refresh(view, object);
     }
+    view.uses += 1;
+    if (view.uses === USES_UNTIL_WHOLE) {
+      this.#makeWhole(view);
+    }
     for (const row of view.rows) {
       rows.push(row);
     }
   }
 
   #refresh(view: View, object: Judged): void {
+    if (view.whole !== undefined) {
+      this.#engine.freeRow(view.whole);
+      view.whole = undefined;
+    }
     const rows: number[] = [];
     this.#collectRows(object, rows);
     if (view.evaluated !== undefined) {
       rows.push(view.evaluated);
     }
     view.rows = rows;
-    // A crowded key frees rows while it makes others, so nothing may be kept.
-    const isCrowded = this.#keys.values().some((keyRows) => keyRows.isCrowded);
-    view.generation = isCrowded ? -1 : this.#generation;
+    view.uses = 0;
+    view.generation = this.#generation;
+    if (this.#keys.values().some((keyRows) => keyRows.isCrowded)) {
+      // A crowded key frees rows while it makes others, so none of them may be kept.
+      this.#makeWhole(view);
+    }
+  }
+
+  /** Replaces a view's rows by their AND. Only pools of this class can have a clear bit in it. */
+  #makeWhole(view: View): void {
+    this.#engine.intersectRows(view.rows, this.#register);
+    const whole = this.#engine.addRow(1);
+    for (const pools of [this.#keysOf, this.#evaluated]) {
+      for (const pool of pools.keys()) {
+        if (!this.#engine.resultHas(this.#register, pool)) {
+          this.#engine.setBit(whole, pool, 0);
+        }
+      }
+    }
+    view.whole = whole;
+    view.rows = [whole];
+    view.uses = USES_UNTIL_WHOLE;
   }
 
   /** Begins with "absent" for every key and goes through the labels, since objects have few of them. */
@@ -188,6 +227,8 @@ export class AffinityClass {
         labels: object.labels,
         generation: -1,
         rows: [],
+        uses: 0,
+        whole: undefined,
         evaluated: undefined,
         seen: 0,
       };
@@ -234,6 +275,7 @@ export class AffinityClass {
   }
 
   #evaluate(pool: number, selector: Selector): void {
+    this.#generation += 1;
     this.#evaluated.set(pool, selector);
     if (this.#evaluatedPuts.length >= LIMITS.poolsMax) {
       for (const [identity, view] of this.#views) {
@@ -246,6 +288,7 @@ export class AffinityClass {
 
   /** Done at once and not when a view is next used: by then the engine may have no such pool. */
   #forgetEvaluated(pool: number): void {
+    this.#generation += 1;
     for (const view of this.#views.values()) {
       if (view.evaluated !== undefined) {
         this.#engine.setBit(view.evaluated, pool, 1);
@@ -255,6 +298,9 @@ export class AffinityClass {
 
   #dropView(identity: string, view: View): void {
     this.#views.delete(identity);
+    if (view.whole !== undefined) {
+      this.#engine.freeRow(view.whole);
+    }
     if (view.evaluated !== undefined) {
       this.#engine.freeRow(view.evaluated);
     }

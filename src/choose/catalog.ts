@@ -37,7 +37,7 @@ export interface Selection {
 }
 
 /** Result registers of the engine. */
-const REGISTERS = { node: 0, namespace: 1, pod: 2, network: 3, selection: 4 } as const;
+const REGISTERS = { node: 0, namespace: 1, pod: 2, network: 3, selection: 4, scratch: 5 } as const;
 
 export class Catalog {
   readonly #engine: AffinityEngine;
@@ -56,14 +56,14 @@ export class Catalog {
   /** The question whose answers are in the class registers. */
   #asked: Verdicts | undefined;
 
-  /** Makes its rows in `engine` and uses result registers 0–4 of it. */
+  /** Makes its rows in `engine` and uses result registers 0–5 of it. */
   constructor(engine: AffinityEngine) {
     this.#engine = engine;
     this.#classes = {
-      node: new AffinityClass(engine, 'name'),
-      namespace: new AffinityClass(engine, 'name'),
-      pod: new AffinityClass(engine, 'labels'),
-      network: new AffinityClass(engine, 'name'),
+      node: new AffinityClass(engine, 'name', REGISTERS.scratch),
+      namespace: new AffinityClass(engine, 'name', REGISTERS.scratch),
+      pod: new AffinityClass(engine, 'labels', REGISTERS.scratch),
+      network: new AffinityClass(engine, 'name', REGISTERS.scratch),
     };
     this.#properties = {
       alive: engine.addRow(0),

@@ -7,6 +7,7 @@ import { calicoSelector, labels, names } from '../support/pools.ts';
 import { SlowEngine } from '../support/slow-engine.ts';
 
 const REGISTER = 3;
+const SCRATCH = 4;
 
 function rowsOf(subject: AffinityClass, thing: Thing): number[] {
   const rows: number[] = [];
@@ -35,13 +36,15 @@ describe('an affinity class', () => {
           fc.tuple(THING, THING, THING),
           (steps, things) => {
             const engine = new SlowEngine();
-            const subject = new AffinityClass(engine, identity);
+            const subject = new AffinityClass(engine, identity, SCRATCH);
             const model = new Map<number, SlowAffinity>();
             const ask = (thing: Thing) => {
               const expected = [...model].filter(([, slow]) => slow.takes(thing));
-              expect(passing(engine, subject, thing)).toEqual(
-                expected.map(([pool]) => pool).sort((a, b) => a - b),
-              );
+              const pools = expected.map(([pool]) => pool).sort((a, b) => a - b);
+              // Often enough that the rows of an object become one.
+              for (let time = 0; time < 9; time += 1) {
+                expect(passing(engine, subject, thing)).toEqual(pools);
+              }
             };
             for (const next of steps) {
               if (next.kind === 'put') {
@@ -58,14 +61,14 @@ describe('an affinity class', () => {
             things.forEach(ask);
           },
         ),
-        { numRuns: 300 },
+        { numRuns: 150 },
       );
     },
   );
 
   test('gives its rows back when its pools go', () => {
     const engine = new SlowEngine();
-    const subject = new AffinityClass(engine, 'name');
+    const subject = new AffinityClass(engine, 'name', SCRATCH);
     const thing = { name: 'n1', labels: { app: 'web', zone: 'a' } };
     for (const affinity of [
       labels({ app: 'web' }),
@@ -84,7 +87,7 @@ describe('an affinity class', () => {
 
   test('follows an edit of an object labels under the same name', () => {
     const engine = new SlowEngine();
-    const subject = new AffinityClass(engine, 'name');
+    const subject = new AffinityClass(engine, 'name', SCRATCH);
     subject.put(engine.addPool(), calicoSelector("rack starts with 'a'"));
     subject.put(engine.addPool(), labels({ zone: 'a' }));
     const at = (rack: string, zone: string) =>
@@ -97,7 +100,7 @@ describe('an affinity class', () => {
 
   test('evaluates a text selector once per object, and again only for pools that changed', () => {
     const engine = new SlowEngine();
-    const subject = new AffinityClass(engine, 'name');
+    const subject = new AffinityClass(engine, 'name', SCRATCH);
     let reads = 0;
     const labelsRead = new Proxy<Record<string, string>>(
       { rack: 'a1' },
@@ -126,7 +129,7 @@ describe('an affinity class', () => {
     'by %s serves more values of one key than rows are kept for',
     (identity) => {
       const engine = new SlowEngine();
-      const subject = new AffinityClass(engine, identity);
+      const subject = new AffinityClass(engine, identity, SCRATCH);
       const count = LIMITS.affinityValueRowsMax + 100;
       for (let pool = 0; pool < count; pool += 1) {
         subject.put(engine.addPool(), labels({ app: `app-${pool}` }));
@@ -140,13 +143,15 @@ describe('an affinity class', () => {
           }
         }
       }
-      expect(engine.rowCount).toBe(LIMITS.affinityValueRowsMax + 2);
+      // "Absent", "other", a bounded number of values, and one row a name asked about.
+      const views = identity === 'name' ? count : 0;
+      expect(engine.rowCount).toBe(LIMITS.affinityValueRowsMax + 2 + views);
     },
   );
 
   test('serves more label keys than have rows', () => {
     const engine = new SlowEngine();
-    const subject = new AffinityClass(engine, 'labels');
+    const subject = new AffinityClass(engine, 'labels', SCRATCH);
     const count = LIMITS.affinityKeysMax + 20;
     for (let pool = 0; pool < count; pool += 1) {
       subject.put(engine.addPool(), labels({ [`key-${pool}`]: 'yes' }));
@@ -159,7 +164,7 @@ describe('an affinity class', () => {
 
   test('keeps rows of a bounded number of objects', () => {
     const engine = new SlowEngine();
-    const subject = new AffinityClass(engine, 'name');
+    const subject = new AffinityClass(engine, 'name', SCRATCH);
     subject.put(engine.addPool(), calicoSelector("rack starts with 'a'"));
     for (let node = 0; node < LIMITS.affinityViewsMax + 50; node += 1) {
       rowsOf(subject, { name: `node-${node}`, labels: {} });
