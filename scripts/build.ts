@@ -2,5 +2,12 @@
 import { buildEngine } from './build-engine.ts';
 import { buildPlugin } from './build-plugin.ts';
 
-await buildEngine();
-await buildPlugin();
+/** Says on standard error what takes its time, and nothing where all is up to date. */
+export async function build(): Promise<void> {
+  await buildEngine({ report: (text) => console.error(text) });
+  buildPlugin();
+}
+
+if (process.argv[1] === import.meta.filename) {
+  await build();
+}

@@ -1,19 +1,9 @@
 #!/usr/bin/env node
-// The command `orbweaver`. Plain JavaScript in the syntax of old Nodes, so that one of those says
-// in a line what is missing instead of failing to read TypeScript.
+// The command `orbweaver`. Plain JavaScript in the syntax of old Nodes, so that one of those says in a line
+// what is missing instead of failing to read TypeScript.
+import './require-node.mjs';
 
-const NODE_MAJOR_MIN = 24;
-
-const [major] = process.versions.node.split('.');
-if (Number(major) < NODE_MAJOR_MIN) {
-  console.error(
-    `error: orbweaver needs Node ${NODE_MAJOR_MIN} or newer; this is Node ${process.versions.node} (${process.execPath})`,
-  );
-  process.exit(1);
-}
-
-// Node reads TypeScript everywhere but under node_modules: an installed package runs its compiled
-// form.
+// Node reads TypeScript everywhere but under node_modules: an installed package runs its compiled form.
 const installed = import.meta.url.includes('/node_modules/');
 const { main } = await import(installed ? '../../build/js/cli/main.js' : './main.ts');
 process.exitCode = await main(process.argv.slice(2));

@@ -195,7 +195,7 @@ export class Guide {
     const within = held.filter((address) => isWithin(address, first, last));
     this.#fact(
       within.length === count && held.length === count && new Set(held).size === count,
-      `${held.length} of ${count} pods of ${workload} with different addresses of ${first}-${last}`,
+      `${held.length} of ${count} pods of ${workload} hold addresses of ${first}-${last}, no two alike`,
     );
   }
 
@@ -204,7 +204,7 @@ export class Guide {
     const refused = pods.filter((pod) => this.#refusals.get(nameOf(pod)) === message);
     this.#fact(
       refused.length === count,
-      `${refused.length} of ${count} pods of ${workload} refused with the words of the tutorial`,
+      `${refused.length} of ${count} pods of ${workload} refused with Spiderpool's words`,
     );
   }
 

@@ -63,6 +63,12 @@ export const podAffinity: Story = {
       steps: [
         command('patch deploy static-ippool-deploy -p', '{"spec": {"replicas": 6}}'),
         start('static-ippool-deploy'),
+        expectRefused(
+          'static-ippool-deploy',
+          2,
+          `${REFUSED}failed to allocate any IPv4 IP address to NIC eth0 from IPPools ` +
+            '[static-ipv4-ippool]: all IP addresses used out',
+        ),
         command(
           'patch sp static-ipv4-ippool -p',
           '{"spec": {"ips": ["172.18.41.40-172.18.41.45"]}}',

@@ -115,9 +115,9 @@ class Walk {
   /** Resolves to how many things came out differently. */
   async #tell(story: Story, folder: string, network: PodNetwork): Promise<number> {
     await using stack = new AsyncDisposableStack();
-    this.#narrator.command(`cd ${shellLine([join('examples', story.folder)])}`);
     const guide = await this.#open(stack, story, folder, network);
-    return guide.perform();
+    // Awaited here: what the stack holds goes when this function is left.
+    return await guide.perform();
   }
 
   /** Starts an agent with an empty store, and a runtime that uses it; both go with `stack`. */
@@ -129,6 +129,8 @@ class Walk {
   ): Promise<Guide> {
     this.#interrupt.throwIfAborted();
     const narrator = this.#narrator;
+    narrator.chapter('An agent with an empty store.');
+    narrator.command(`cd ${shellLine([join('examples', story.folder)])}`);
     narrator.command(`orbweaver ${shellLine(agentArguments(folder, story.node))} &`);
     const { agent, ready } = await AgentChild.start(folder, story.node);
     stack.use(agent);
@@ -150,7 +152,6 @@ class Walk {
     await using stack = new AsyncDisposableStack();
     const story = podAffinity;
     this.#narrator.title(`Your turn: a fresh agent with examples/${story.folder} applied`);
-    this.#narrator.command(`cd ${shellLine([join('examples', story.folder)])}`);
     const guide = await this.#open(stack, story, folder, network);
     const files = ['nodes.yaml', 'static-ipv4-ippool.yaml', 'static-ippool-deploy.yaml'];
     await guide.command(['apply', ...files.flatMap((file) => ['-f', file])]);
