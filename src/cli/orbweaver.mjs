@@ -5,5 +5,5 @@ import './require-node.mjs';
 
 // Node reads TypeScript everywhere but under node_modules: an installed package runs its compiled form.
 const installed = import.meta.url.includes('/node_modules/');
-const { main } = await import(installed ? '../../build/js/cli/main.js' : './main.ts');
+const { main } = await import(installed ? '../../lib/cli/main.js' : './main.ts');
 process.exitCode = await main(process.argv.slice(2));

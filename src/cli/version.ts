@@ -6,22 +6,10 @@ import { OrbweaverError } from '../catalogue/errors.ts';
 import { declareCommand, withSocket } from './command.ts';
 import type { Shell, SocketOption } from './shell.ts';
 
-/** The version in package.json, two folders above this one, or three in the compiled form. */
+/** The version in package.json, which is two folders above this file and above its compiled form. */
 export function ownVersion(): string {
-  for (const path of ['../../package.json', '../../../package.json']) {
-    try {
-      const text = readFileSync(new URL(path, import.meta.url), 'utf8');
-      const { name, version } = JSON.parse(text) as { name?: string; version?: string };
-      if (name === 'orbweaver' && version !== undefined) {
-        return version;
-      }
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-        throw error;
-      }
-    }
-  }
-  return 'unknown';
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
 }
 
 /** Declares `orbweaver version`; its action writes to the shell. */
