@@ -26,7 +26,8 @@ describe('an affinity class', () => {
     (identity) => {
       const step = fc.oneof(
         fc.record({ kind: fc.constant('put' as const), slow: AFFINITY }),
-        fc.record({ kind: fc.constant('remove' as const), at: fc.nat(20) }),
+        fc.record({ kind: fc.constant('replace' as const), at: fc.nat(9), slow: AFFINITY }),
+        fc.record({ kind: fc.constant('remove' as const), at: fc.nat(9) }),
         // Few things, so that the same one is asked about before and after an edit.
         fc.record({ kind: fc.constant('ask' as const), at: fc.nat(2) }),
       );
@@ -53,6 +54,12 @@ describe('an affinity class', () => {
                 model.set(pool, next.slow);
               } else if (next.kind === 'ask') {
                 ask(things[next.at]!);
+              } else if (next.kind === 'replace') {
+                if (model.has(next.at)) {
+                  subject.remove(next.at);
+                  subject.put(next.at, next.slow.affinity);
+                  model.set(next.at, next.slow);
+                }
               } else if (model.delete(next.at)) {
                 subject.remove(next.at);
                 engine.removePool(next.at);
@@ -160,6 +167,24 @@ describe('an affinity class', () => {
       const thing = { name: '', labels: { [`key-${pool}`]: 'yes' } };
       expect(passing(engine, subject, thing)).toEqual([pool]);
     }
+  });
+
+  test.each([
+    ['a text selector', calicoSelector("rack starts with 'a'")],
+    ['a label selector', labels({ rack: 'a' })],
+  ])('follows a pool that gives up %s after many questions', (_name, affinity) => {
+    const engine = new SlowEngine();
+    const subject = new AffinityClass(engine, 'name', SCRATCH);
+    const [narrow, other] = [engine.addPool(), engine.addPool()];
+    subject.put(narrow, affinity);
+    subject.put(other, affinity);
+    const thing = { name: 'node', labels: { rack: 'b' } };
+    for (let time = 0; time < 9; time += 1) {
+      expect(passing(engine, subject, thing)).toEqual([]);
+    }
+    subject.remove(narrow);
+    subject.put(narrow, { kind: 'any' });
+    expect(passing(engine, subject, thing)).toEqual([narrow]);
   });
 
   test('keeps rows of a bounded number of objects', () => {
