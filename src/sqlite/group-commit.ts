@@ -6,6 +6,9 @@
  * sockets; the next turn of the event loop reads them all and they share the next fsync. A thread of its own
  * would add two hops to every ADD and gather no more.
  *
+ * Node accepts one connection a turn, and a plugin comes on a connection of its own. A group is therefore
+ * closed only when a turn has brought nothing more, or when it has gathered for as long as a flush takes.
+ *
  * What can go wrong, and what then happens:
  * - a unit throws: its savepoint is undone, its caller gets the error, the others go on;
  * - the store fails in the middle or at COMMIT (disk full, fsync error): nothing of the group may be called
@@ -67,6 +70,9 @@ interface Failure {
 /** A single unit is retried this often after input/output errors in a row before the rest is given up. */
 const FAILURES_IN_A_ROW_MAX = 3;
 
+/** Milliseconds for which a group may gather even where a flush takes less. */
+const GATHERING_MS_LEAST = 2;
+
 export class GroupCommit {
   readonly #database: Database;
   readonly #options: GroupCommitOptions;
@@ -77,6 +83,7 @@ export class GroupCommit {
   #waiting: Unit[] = [];
   #doubtful: Unit[] = [];
   #scheduled: NodeJS.Immediate | undefined;
+  #lastFlushMs = 0;
 
   constructor(database: Database, options: GroupCommitOptions) {
     this.#database = database;
@@ -99,7 +106,6 @@ export class GroupCommit {
   submit<T>(work: () => T, options: UnitOptions): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ work, options, resolve: resolve as Unit['resolve'], reject });
-      // setImmediate comes after all sockets that were readable in this turn have been read.
       this.#schedule();
     });
   }
@@ -116,16 +122,28 @@ export class GroupCommit {
     }
   }
 
+  /** setImmediate comes after all sockets that were readable in this turn have been read. */
   #schedule(): void {
     this.#scheduled ??= setImmediate(() => {
-      this.#scheduled = undefined;
-      if (this.#waiting.length > 0) {
-        this.#runGroup(this.#takeGroup());
-      }
-      if (this.#waiting.length > 0) {
-        this.#schedule();
-      }
+      const until = performance.now() + Math.max(this.#lastFlushMs, GATHERING_MS_LEAST);
+      this.#gather(0, until);
     });
+  }
+
+  /** Goes on for as long as each turn of the event loop brings something, but not past `until`. */
+  #gather(before: number, until: number): void {
+    const { length } = this.#waiting;
+    if (length > before && length < this.#options.writesMax && performance.now() < until) {
+      this.#scheduled = setImmediate(() => this.#gather(length, until));
+      return;
+    }
+    this.#scheduled = undefined;
+    if (length > 0) {
+      this.#runGroup(this.#takeGroup());
+    }
+    if (this.#waiting.length > 0) {
+      this.#schedule();
+    }
   }
 
   #takeGroup(): Unit[] {
@@ -191,11 +209,9 @@ export class GroupCommit {
       return { error, doubtful: committing && !isDiskFull(error) && !isBusy(error) };
     }
     this.#doubtful = [];
-    this.#options.onCommit?.({
-      units: units.length,
-      writes: writesOf(units),
-      durationMs: performance.now() - began,
-    });
+    const durationMs = performance.now() - began;
+    this.#lastFlushMs = durationMs;
+    this.#options.onCommit?.({ units: units.length, writes: writesOf(units), durationMs });
     for (const [index, ending] of endings.entries()) {
       settle(units[index]!, ending);
     }

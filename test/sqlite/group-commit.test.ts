@@ -97,6 +97,24 @@ describe('group commit', () => {
     expect(bench.names()).toEqual(['a', 'b', 'c', 'd']);
   });
 
+  it('waits for callers that come one a turn', async () => {
+    const bench = new Bench();
+    const puts = [bench.put('a')];
+    for (const name of ['b', 'c']) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      puts.push(bench.put(name));
+    }
+    await Promise.all(puts);
+    expect(bench.reports).toMatchObject([{ units: 3 }]);
+  });
+
+  it('goes without those that come after a turn with none', async () => {
+    const bench = new Bench();
+    await bench.put('a');
+    await bench.put('b');
+    expect(bench.reports).toMatchObject([{ units: 1 }, { units: 1 }]);
+  });
+
   it('splits what waits at its bound, but never a unit', async () => {
     const bench = new Bench(scratchFolder(), 3);
     await Promise.all([
