@@ -7,12 +7,12 @@
  * normalized). A throw other than EngineLost has changed nothing.
  */
 import { OrbweaverError } from '../catalogue/errors.ts';
-import type { Address } from '../net/address.ts';
 import { EngineLost } from './engine-lost.ts';
 import { Instance } from './instance.ts';
 import { invariantText } from './invariants.ts';
 import type { EngineBuild, LoadOptions } from './module.ts';
 import { Ring } from './ring.ts';
+import type { Words } from './words.ts';
 
 const RANGE_WORDS = 8;
 /** Word indexes of the header, as docs/engine-abi.md lists them. */
@@ -154,7 +154,7 @@ export class Engine {
    * Position of the address in the pool's ranges, 0-based, undefined where it is not in the pool. Exact below
    * 2^53, the nearest double above. O(log ranges).
    */
-  ordinalOf(pool: number, address: Address): number | undefined {
+  ordinalOf(pool: number, address: Words): number | undefined {
     let ordinal: number;
     try {
       ordinal = this.#instance.wasm.ordinalOf(pool, address[0], address[1], address[2], address[3]);
@@ -166,7 +166,7 @@ export class Engine {
   }
 
   /** The address at an ordinal below 2^53, undefined where the pool has none there. O(log ranges). */
-  addressOf(pool: number, ordinal: number): Address | undefined {
+  addressOf(pool: number, ordinal: number): Words | undefined {
     let status: number;
     try {
       status = this.#instance.wasm.addressOf(pool, ordinal);
@@ -182,7 +182,7 @@ export class Engine {
    * Claims the lowest address of the pool that is neither used nor resting, at or behind `from`; where none
    * is left there, or without `from`, the pool's lowest. Undefined: nothing is free. O(log64 blocks).
    */
-  claimNext(pool: number, from?: Address): Address | undefined {
+  claimNext(pool: number, from?: Words): Words | undefined {
     let status: number;
     try {
       const { wasm } = this.#instance;
@@ -197,7 +197,7 @@ export class Engine {
   }
 
   /** Claims the pool's lowest free address from `first` to `last`, both inclusive. Undefined: none. */
-  claimWithin(pool: number, first: Address, last: Address): Address | undefined {
+  claimWithin(pool: number, first: Words, last: Words): Words | undefined {
     const [f0, f1, f2, f3] = first;
     const [l0, l1, l2, l3] = last;
     let status: number;
@@ -213,7 +213,7 @@ export class Engine {
    * Claims the pool's resting address whose rest ends soonest (which of several that end at once is not
    * said). Undefined: none rests. Amortized O(log n) over the pool's rests.
    */
-  claimResting(pool: number): Address | undefined {
+  claimResting(pool: number): Words | undefined {
     let status: number;
     try {
       status = this.#instance.wasm.claimResting(pool);
@@ -224,7 +224,7 @@ export class Engine {
   }
 
   /** Claims just this address, in a pool or not; a rest of it ends. */
-  claimAddress(address: Address): 'claimed' | 'used' {
+  claimAddress(address: Words): 'claimed' | 'used' {
     let status: number;
     try {
       status = this.#instance.wasm.claimAddress(address[0], address[1], address[2], address[3]);
@@ -237,16 +237,16 @@ export class Engine {
   }
 
   /** True when the address is used. */
-  isUsed(address: Address): boolean {
+  isUsed(address: Words): boolean {
     return (this.#stateOf(address) & 1) !== 0;
   }
 
   /** True when the address rests. */
-  isResting(address: Address): boolean {
+  isResting(address: Words): boolean {
     return (this.#stateOf(address) & 2) !== 0;
   }
 
-  #stateOf(address: Address): number {
+  #stateOf(address: Words): number {
     try {
       return this.#instance.wasm.stateOf(address[0], address[1], address[2], address[3]);
     } catch (cause) {
@@ -255,7 +255,7 @@ export class Engine {
   }
 
   /** Frees a used address at once. One that is not used is a bug: the engine traps and is lost. */
-  unclaim(address: Address): void {
+  unclaim(address: Words): void {
     let status: number;
     try {
       status = this.#instance.wasm.unclaim(address[0], address[1], address[2], address[3]);
@@ -269,7 +269,7 @@ export class Engine {
    * Lets an address rest, whatever it was before, until the engine's time reaches `untilTick` (32 bits, in
    * the unit that `advance` uses). A tick that has passed frees it at once.
    */
-  rest(address: Address, untilTick: number): void {
+  rest(address: Words, untilTick: number): void {
     let status: number;
     try {
       const { wasm } = this.#instance;
@@ -290,7 +290,7 @@ export class Engine {
   }
 
   /** The words of the block that holds the address. */
-  readBlock(address: Address): BlockWords {
+  readBlock(address: Words): BlockWords {
     try {
       this.#instance.wasm.readBlock(address[0], address[1], address[2], address[3]);
     } catch (cause) {
@@ -307,7 +307,7 @@ export class Engine {
   }
 
   /** Sets the whole used word of the block that holds the address. Slots that become used stop resting. */
-  writeBlock(address: Address, usedLow: number, usedHigh: number): void {
+  writeBlock(address: Words, usedLow: number, usedHigh: number): void {
     const [w0, w1, w2, w3] = address;
     let status: number;
     try {
@@ -319,7 +319,7 @@ export class Engine {
   }
 
   /** The address that a call left in scratch, or undefined where it found none. */
-  #claimed(call: string, status: number): Address | undefined {
+  #claimed(call: string, status: number): Words | undefined {
     if (status === this.#none) return undefined;
     if (status < 0) this.#instance.refuse(call, status);
     const { words } = this.#instance;

@@ -2,8 +2,9 @@
  * Many requests in one call: they are written into a ring in the engine's memory, carried out in order by one
  * call, and their results read from the same places.
  */
-import type { Address } from '../net/address.ts';
+
 import type { Instance } from './instance.ts';
+import type { Words } from './words.ts';
 
 const SLOT_WORDS = 8;
 
@@ -58,7 +59,7 @@ export class Ring {
   }
 
   /** As Engine.claimNext. Every put returns the request's number in the batch, 0-based. */
-  claimNext(pool: number, from?: Address): number {
+  claimNext(pool: number, from?: Words): number {
     if (from === undefined) return this.#put(this.#claimFirst, pool);
     const number = this.#putAddress(this.#claimFrom, from);
     this.#view()[this.#begin + number * SLOT_WORDS + 1] = pool;
@@ -71,17 +72,17 @@ export class Ring {
   }
 
   /** As Engine.claimAddress. */
-  claimAddress(address: Address): number {
+  claimAddress(address: Words): number {
     return this.#putAddress(this.#claimAddress, address);
   }
 
   /** As Engine.unclaim. */
-  unclaim(address: Address): number {
+  unclaim(address: Words): number {
     return this.#putAddress(this.#unclaim, address);
   }
 
   /** As Engine.rest. */
-  rest(address: Address, untilTick: number): number {
+  rest(address: Words, untilTick: number): number {
     const number = this.#putAddress(this.#rest, address);
     this.#view()[this.#begin + number * SLOT_WORDS + 6] = untilTick;
     return number;
@@ -112,7 +113,7 @@ export class Ring {
    * The address that a request of the last run claimed, or that it named; undefined where its outcome is none
    * or used. Throws as `outcome`.
    */
-  addressAt(number: number): Address | undefined {
+  addressAt(number: number): Words | undefined {
     const words = this.#view();
     const at = this.#begin + number * SLOT_WORDS;
     if (words[at + 7] !== 0) return this.#refused(number);
@@ -147,7 +148,7 @@ export class Ring {
     return (at - this.#begin) / SLOT_WORDS;
   }
 
-  #putAddress(operation: number, address: Address): number {
+  #putAddress(operation: number, address: Words): number {
     const at = this.#take();
     const words = this.#view();
     words[at] = operation;
