@@ -1,6 +1,6 @@
 /**
- * Why a pool does not take a pod: Spiderpool's words (reference/spiderpool.md 4.2), and ours on which label
- * is missing or different.
+ * Why a pool does not take a pod: Spiderpool's words (reference/spiderpool.md 4.2), and ours on
+ * which label is missing or different.
  */
 import type { Affinity, Pool } from '../dialect/pool.ts';
 import type { Family } from '../net/address.ts';
@@ -33,8 +33,8 @@ export function questionOf(subject: Subject, network: NetworkAttachment): Questi
 }
 
 /**
- * Why a pool of a Spiderpool source is no candidate for a family; undefined: it is one. The first failing
- * check is the reason, in the order of reference/spiderpool.md 4.2.
+ * Why a pool of a Spiderpool source is no candidate for a family; undefined: it is one. The first
+ * failing check is the reason, in the order of reference/spiderpool.md 4.2.
  */
 export function spiderpoolRejection(
   pool: Pool,
@@ -76,6 +76,7 @@ export function addressRejection(pool: Pool, requested: RequestedAddress): Rejec
   );
 }
 
+/** The rejection of a pool, with nothing more to say where `because` is left out. */
 export function reject(pool: Pool, cause: RejectionCause, text: string, because = ''): Rejection {
   return { pool: pool.name, cause, text, because };
 }
