@@ -1,6 +1,6 @@
 /**
- * Choosing for a pod whose source is the cluster default, from annotations to candidates in order, beside
- * going through the pools and matching their selectors one by one.
+ * Choosing for a pod whose source is the cluster default, from annotations to candidates in order,
+ * beside going through the pools and matching their selectors one by one.
  */
 import { OrbweaverError } from '../src/catalogue/errors.ts';
 import { Catalog } from '../src/choose/catalog.ts';

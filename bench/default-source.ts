@@ -1,6 +1,7 @@
 /**
- * The work of choose.bench.ts: default pools with selectors over 16 label keys of 50 values each, 1 to 3
- * requirements a pool spread over its classes; pods with 8 labels, nodes and namespaces with 6.
+ * The work of choose.bench.ts: default pools with selectors over 16 label keys of 50 values each, 1
+ * to 3 requirements a pool spread over its classes; pods with 8 labels, nodes and namespaces with
+ * 6.
  */
 import type { Subject } from '../src/choose/subject.ts';
 import type { Affinity, Pool } from '../src/dialect/pool.ts';

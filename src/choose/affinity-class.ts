@@ -1,9 +1,11 @@
 /**
- * One class of affinity (node, namespace, pod or network attachment): what its pools demand, as engine rows.
+ * One class of affinity (node, namespace, pod or network attachment): what its pools demand, as
+ * engine rows.
  *
  * Requirements become rows by key (key-rows.ts). A name list replaces the selector of its class
- * (reference/spiderpool.md 4.2) and is a requirement on a key that no label can have. What rows cannot say
- * (Calico's text operators, nested `||`) is evaluated once per pool and label set and kept as one more row.
+ * (reference/spiderpool.md 4.2) and is a requirement on a key that no label can have. What rows
+ * cannot say (Calico's text operators, nested `||`) is evaluated once per pool and label set and
+ * kept as one more row.
  */
 import { LIMITS } from '../catalogue/limits.ts';
 import type { Affinity } from '../dialect/pool.ts';
@@ -38,7 +40,10 @@ interface View {
 /** A key that no label has: label keys hold no such character. */
 const NAME_KEY = '\0name';
 
-/** Making one row of many costs as much as some tens of queries, so it waits until an object comes again. */
+/**
+ * Making one row of many costs as much as some tens of queries, so it waits until an object comes
+ * again.
+ */
 const USES_UNTIL_WHOLE = 8;
 
 export class AffinityClass {
@@ -60,8 +65,9 @@ export class AffinityClass {
   };
 
   /**
-   * `identity`: objects of this class are few and known by name, or many and alike by their labels (pods).
-   * `register`: a result register of the engine that nobody else keeps anything in between calls.
+   * `identity`: objects of this class are few and known by name, or many and alike by their labels
+   * (pods). `register`: a result register of the engine that nobody else keeps anything in between
+   * calls.
    */
   constructor(engine: AffinityEngine, identity: 'name' | 'labels', register: number) {
     this.#engine = engine;
@@ -74,7 +80,10 @@ export class AffinityClass {
     return this.#keys.size === 0 && this.#evaluated.size === 0;
   }
 
-  /** Adds a pool by its engine handle. It must not be here yet. Touches the rows of its own keys only. */
+  /**
+   * Adds a pool by its engine handle. It must not be here yet. Touches the rows of its own keys
+   * only.
+   */
   put(pool: number, affinity: Affinity): void {
     if (affinity.kind === 'any') {
       return;
@@ -125,8 +134,9 @@ export class AffinityClass {
   }
 
   /**
-   * Appends rows whose AND has the bits of the pools that take this object. Valid until the next call on
-   * this class. The answer for an object is kept until its labels or the class's pools change.
+   * Appends rows whose AND has the bits of the pools that take this object. Valid until the next
+   * call on this class. The answer for an object is kept until its labels or the class's pools
+   * change.
    */
   addRowsFor(object: Judged, rows: number[]): void {
     if (this.isEmpty) {
@@ -184,7 +194,9 @@ export class AffinityClass {
     view.uses = USES_UNTIL_WHOLE;
   }
 
-  /** Begins with "absent" for every key and goes through the labels, since objects have few of them. */
+  /**
+   * Begins with "absent" for every key and goes through the labels, since objects have few of them.
+   */
   #collectRows({ name, labels }: Judged, rows: number[]): void {
     const first = rows.length;
     for (const row of this.#absentRows()) {
@@ -242,7 +254,10 @@ export class AffinityClass {
     return view;
   }
 
-  /** No dialect lists pods by name; where a list is here all the same, the name counts beside the labels. */
+  /**
+   * No dialect lists pods by name; where a list is here all the same, the name counts beside the
+   * labels.
+   */
   #identityOf({ name, labels }: Judged): string {
     if (this.#identity === 'name') {
       return name;
@@ -250,7 +265,9 @@ export class AffinityClass {
     return this.#keys.has(NAME_KEY) ? `${name}\0${textOf(labels)}` : textOf(labels);
   }
 
-  /** Brings the view's evaluated row up to date: only pools put since the last call are evaluated. */
+  /**
+   * Brings the view's evaluated row up to date: only pools put since the last call are evaluated.
+   */
   #catchUp(view: View, labels: Labels): void {
     view.labels = labels;
     if (view.evaluated === undefined) {

@@ -1,6 +1,6 @@
 /**
- * What the catalogue needs of the engine: rows of bits over pools, and result registers. The engine's façade
- * satisfies it; tests run the same suite on a slow stand-in.
+ * What the catalogue needs of the engine: rows of bits over pools, and result registers. The
+ * engine's façade satisfies it; tests run the same suite on a slow stand-in.
  */
 export interface AffinityEngine {
   /** A new row whose every bit is `fill`, the bits of pools that come later included. */
@@ -9,7 +9,10 @@ export interface AffinityEngine {
   /** `pool` is an engine handle. */
   setBit(row: number, pool: number, bit: 0 | 1): void;
   freeRow(row: number): void;
-  /** ANDs rows into a result register (0–15); no rows: all pools that exist. Returns the number of pools. */
+  /**
+   * ANDs rows into a result register (0–15); no rows: all pools that exist. Returns the number of
+   * pools.
+   */
   intersectRows(rows: readonly number[], result: number): number;
   /** ANDs result registers into another one. Returns the number of pools. */
   intersectResults(results: readonly number[], into: number): number;

@@ -1,7 +1,8 @@
 /**
- * From what Calico's dialect asks for to ordered candidates (reference/calico.md 2.2 and 2.3). Pools named
- * explicitly bypass selectors and Manual mode, but must be enabled and serve workloads; without a list every
- * enabled Automatic pool whose selectors match is a candidate, in the order of names.
+ * From what Calico's dialect asks for to ordered candidates (reference/calico.md 2.2 and 2.3).
+ * Pools named explicitly bypass selectors and Manual mode, but must be enabled and serve workloads;
+ * without a list every enabled Automatic pool whose selectors match is a candidate, in the order of
+ * names.
  */
 import { OrbweaverError } from '../catalogue/errors.ts';
 import type { Pool } from '../dialect/pool.ts';
@@ -30,8 +31,8 @@ interface Run extends Context {
 
 /**
  * Throws POOL_UNKNOWN, ANNOTATION_INVALID or CONFIG_INVALID where a list cannot be used, and gives
- * NO_POOL_AVAILABLE, POOL_UNKNOWN or ADDRESS_TAKEN to `refuse` where no candidate is left. Texts are
- * Calico's; the details name every pool and its reason.
+ * NO_POOL_AVAILABLE, POOL_UNKNOWN or ADDRESS_TAKEN to `refuse` where no candidate is left. Texts
+ * are Calico's; the details name every pool and its reason.
  */
 export function chooseByCalico(context: Context, rule: CalicoRule, refuse: Refuse): Choice {
   const { catalog, subject } = context;
@@ -157,7 +158,10 @@ function chooseBySelectors(run: Run): FamilyChoice {
   return familyChoice(run, candidates, all, rejection);
 }
 
-/** An address by number: any enabled pool that serves workloads and holds it, whatever the lists say. */
+/**
+ * An address by number: any enabled pool that serves workloads and holds it, whatever the lists
+ * say.
+ */
 function chooseHolding(run: Run, requested: RequestedAddress): FamilyChoice {
   const family = familyOf(requested.address);
   const all = () => run.of.verdicts.named({ ...ALL, family });

@@ -1,7 +1,8 @@
 /**
- * What Calico's dialect asks for: families, addresses by number, and per family an explicit list of pools
- * (reference/calico.md 2.1 and 2.2). Pod annotation, namespace annotation and CNI config, in this order and
- * for each family by itself; without a list the selectors of the enabled pools decide.
+ * What Calico's dialect asks for: families, addresses by number, and per family an explicit list of
+ * pools (reference/calico.md 2.1 and 2.2). Pod annotation, namespace annotation and CNI config, in
+ * this order and for each family by itself; without a list the selectors of the enabled pools
+ * decide.
  */
 import {
   type CalicoAnnotations,
@@ -39,8 +40,8 @@ export const CALICO_SOURCES = [
 ] as const satisfies readonly SourceName[];
 
 /**
- * The lists that were written, in order of priority. An empty one counts: it hides those behind it and leaves
- * the choice to the selectors. Throws what the readers of annotations throw.
+ * The lists that were written, in order of priority. An empty one counts: it hides those behind it
+ * and leaves the choice to the selectors. Throws what the readers of annotations throw.
  */
 export function calicoLists(context: Context): readonly (CalicoList & { family: Family })[] {
   const { catalog, subject } = context;
@@ -64,7 +65,10 @@ export function calicoSpeaks(context: Context): boolean {
   );
 }
 
-/** Throws what the readers of annotations throw, and UNSUPPORTED_REQUEST for two addresses of one family. */
+/**
+ * Throws what the readers of annotations throw, and UNSUPPORTED_REQUEST for two addresses of one
+ * family.
+ */
 export function readCalicoRule(context: Context): CalicoRule {
   const { wishes } = context.subject;
   const { pod, namespace } = annotationsOf(context);
@@ -94,7 +98,9 @@ export function readCalicoRule(context: Context): CalicoRule {
   };
 }
 
-/** Where the families of a rule get their pools from, each source once, in the order of families. */
+/**
+ * Where the families of a rule get their pools from, each source once, in the order of families.
+ */
 export function calicoSourcesInUse(rule: CalicoRule): readonly SourceName[] {
   const sources = rule.families.map((family): SourceName => {
     const requested = rule.requested.get(family);

@@ -1,6 +1,7 @@
 /**
- * The pools as the engine sees them: per affinity class rows of bits over pools, and rows for family,
- * dialect, default and state, so that "which default pools take this pod" is an AND of rows.
+ * The pools as the engine sees them: per affinity class rows of bits over pools, and rows for
+ * family, dialect, default and state, so that "which default pools take this pod" is an AND of
+ * rows.
  *
  * The class that said no can be named, because each class can be asked by itself.
  */
@@ -83,7 +84,9 @@ export class Catalog {
     return this.#generation;
   }
 
-  /** Adds a pool, or replaces the one of its dialect and name. `handle` is its handle in the engine. */
+  /**
+   * Adds a pool, or replaces the one of its dialect and name. `handle` is its handle in the engine.
+   */
   put(pool: Pool, handle: number): void {
     this.remove(pool);
     const entry = { pool, handle, specificity: specificityOf(pool) };
@@ -105,7 +108,10 @@ export class Catalog {
     this.#changed();
   }
 
-  /** Takes a pool away; one that is not here is no fault. Call it before the engine's handle is removed. */
+  /**
+   * Takes a pool away; one that is not here is no fault. Call it before the engine's handle is
+   * removed.
+   */
   remove({ dialect, name }: Pick<Pool, 'dialect' | 'name'>): void {
     const entry = this.#entries[dialect].get(name);
     if (entry === undefined) {
@@ -158,8 +164,8 @@ export class Catalog {
   }
 
   /**
-   * Pools of a family whose names match a wildcard, the most specific first, ties by name. Undefined where
-   * the pattern is malformed.
+   * Pools of a family whose names match a wildcard, the most specific first, ties by name.
+   * Undefined where the pattern is malformed.
    */
   matching(list: PoolList, family: Family, pattern: string): readonly Pool[] | undefined {
     const key = `${list} ${family} ${pattern}`;
@@ -187,7 +193,10 @@ export class Catalog {
     );
   }
 
-  /** True when some pool is for certain network attachments only, so that the attachment must be known. */
+  /**
+   * True when some pool is for certain network attachments only, so that the attachment must be
+   * known.
+   */
   get asksForNetworks(): boolean {
     return !this.#classes.network.isEmpty;
   }
@@ -221,7 +230,10 @@ export class Catalog {
     return this.#engine.resultHas(REGISTERS[className], handle);
   }
 
-  /** For Verdicts: the pools of a selection that take the question's pod, in one query over all classes. */
+  /**
+   * For Verdicts: the pools of a selection that take the question's pod, in one query over all
+   * classes.
+   */
   select(
     question: Question,
     { list, family, properties, classes }: Selection,
@@ -276,10 +288,10 @@ export class Catalog {
 }
 
 /**
- * The classes' answers to one question. Which pools take the pod is one AND over the rows of all classes;
- * which class refuses a pool is asked class by class, only when somebody wants to know. Those answers live in
- * the engine's registers as bits; when another question or an edit has come between, they are worked out
- * again from the pools as they are now.
+ * The classes' answers to one question. Which pools take the pod is one AND over the rows of all
+ * classes; which class refuses a pool is asked class by class, only when somebody wants to know.
+ * Those answers live in the engine's registers as bits; when another question or an edit has come
+ * between, they are worked out again from the pools as they are now.
  */
 export class Verdicts {
   readonly #catalog: Catalog;

@@ -1,6 +1,6 @@
 /**
- * The outcome of choosing: for every interface and family the pools to try, in order, and a reason for every
- * pool that was passed over. Reasons are rendered only when somebody asks.
+ * The outcome of choosing: for every interface and family the pools to try, in order, and a reason
+ * for every pool that was passed over. Reasons are rendered only when somebody asks.
  */
 import type { Pool, Route } from '../dialect/pool.ts';
 import type { Address, Family } from '../net/address.ts';
@@ -18,7 +18,10 @@ export type SourceName =
   | 'Calico CNI config'
   | 'Calico enabled pools';
 
-/** What spoke against a pool: its state, its family, a class of affinity, or the address asked for by number. */
+/**
+ * What spoke against a pool: its state, its family, a class of affinity, or the address asked for
+ * by number.
+ */
 export type RejectionCause =
   | 'terminating'
   | 'disabled'
@@ -31,7 +34,9 @@ export type RejectionCause =
   | 'mode'
   | 'use';
 
-/** Why one pool was not used. `text` is the dialect's exact wording (`reference/spiderpool.md` 4.2). */
+/**
+ * Why one pool was not used. `text` is the dialect's exact wording (`reference/spiderpool.md` 4.2).
+ */
 export interface Rejection {
   readonly pool: string;
   readonly cause: RejectionCause;
@@ -42,18 +47,23 @@ export interface Rejection {
 
 export interface FamilyChoice {
   readonly family: Family;
-  /** Pools to try, in order. Never empty: a family without candidates fails the choice or is not asked for. */
+  /**
+   * Pools to try, in order. Never empty: a family without candidates fails the choice or is not
+   * asked for.
+   */
   readonly candidates: readonly Pool[];
   /** Names as the source listed them after wildcards, in order. Made when first read. */
   readonly listed: readonly string[];
   /**
-   * Renders the reasons of the listed pools that are not candidates, from the pools as they are when it is
-   * called.
+   * Renders the reasons of the listed pools that are not candidates, from the pools as they are
+   * when it is called.
    */
   rejections(): readonly Rejection[];
   /** An address asked for by number, which replaces the search. Every candidate holds it. */
   readonly requested: Address | undefined;
-  /** Who asked for that address: `runtimeConfig.ips`, `CNI_ARGS IP`, an annotation key; else empty. */
+  /**
+   * Who asked for that address: `runtimeConfig.ips`, `CNI_ARGS IP`, an annotation key; else empty.
+   */
   readonly road: string;
 }
 
@@ -75,6 +85,6 @@ export interface Choice {
   readonly interfaces: readonly InterfaceChoice[];
   /** Routes of the pod annotation `ipam.spidernet.io/routes`. */
   readonly customRoutes: readonly Route[];
-  /** For `explain`: sources that spoke but came later, keys that were overruled, and the like. */
+  /** For `explain`: keys that were overruled, wildcards without matches, families that are off. */
   readonly notes: readonly string[];
 }

@@ -20,8 +20,8 @@ import type { Subject } from './subject.ts';
 
 /**
  * Candidates for every interface and family of a call. Throws ANNOTATION_INVALID, CONFIG_INVALID,
- * POOL_UNKNOWN, NO_POOL_AVAILABLE, UNSUPPORTED_REQUEST or ADDRESS_TAKEN in the words of the dialect that
- * speaks; the details name every pool and why it was refused (I10).
+ * POOL_UNKNOWN, NO_POOL_AVAILABLE, UNSUPPORTED_REQUEST or ADDRESS_TAKEN in the words of the dialect
+ * that speaks; the details name every pool and why it was refused (I10).
  */
 export function choose(catalog: Catalog, conf: SpiderpoolConf, subject: Subject): Choice {
   return chooseOrRefuse({ catalog, conf, subject }, (error) => {
@@ -30,8 +30,8 @@ export function choose(catalog: Catalog, conf: SpiderpoolConf, subject: Subject)
 }
 
 /**
- * The same, but what only leaves no candidate is told to `refuse`, and the choice comes back with families
- * that have none. What cannot be read at all is thrown.
+ * The same, but what only leaves no candidate is told to `refuse`, and the choice comes back with
+ * families that have none. What cannot be read at all is thrown.
  */
 export function chooseOrRefuse(context: Context, refuse: Refuse): Choice {
   const speaker = speakerOf(context);
@@ -41,9 +41,10 @@ export function chooseOrRefuse(context: Context, refuse: Refuse): Choice {
 }
 
 /**
- * The rule of the first Spiderpool source that speaks, or that Calico's dialect does. Under the plugin's own
- * name what a user wrote in Calico's words comes after what one wrote in Spiderpool's, and both come before
- * the pools of the cluster, again Spiderpool's first. Throws NO_POOL_AVAILABLE where nothing speaks.
+ * The rule of the first Spiderpool source that speaks, or that Calico's dialect does. Under the
+ * plugin's own name what a user wrote in Calico's words comes after what one wrote in Spiderpool's,
+ * and both come before the pools of the cluster, again Spiderpool's first. Throws NO_POOL_AVAILABLE
+ * where nothing speaks.
  */
 function speakerOf(context: Context): Rule | 'calico' {
   const { catalog, subject } = context;

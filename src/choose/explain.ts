@@ -18,8 +18,8 @@ import { warningsOf } from './warnings.ts';
 export interface PoolUsage {
   counts(pool: Pool): PoolCounts | undefined;
   /**
-   * The address that the pool would give after `given` others, 0 for the very next; undefined where it would
-   * have none, or only addresses at rest.
+   * The address that the pool would give after `given` others, 0 for the very next; undefined where
+   * it would have none, or only addresses at rest.
    */
   peek(pool: Pool, given: number): Address | undefined;
 }

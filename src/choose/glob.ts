@@ -1,8 +1,8 @@
 /**
  * Wildcards in pool names: Go's filepath.Match (reference/spiderpool.md 3.4), as on Linux.
  *
- * `*` is any run of characters other than `/`, `?` one of them, `[a-c]` and `[^a-c]` one out of a set (sets
- * may hold `/`), and `\` takes the next character as it is.
+ * `*` is any run of characters other than `/`, `?` one of them, `[a-c]` and `[^a-c]` one out of a
+ * set (sets may hold `/`), and `\` takes the next character as it is.
  */
 
 type Token =
@@ -17,14 +17,17 @@ interface Span {
   readonly high: string;
 }
 
-/** True for a name that is a pattern: it holds `*`, `?`, or both `[` and `]` (reference/spiderpool.md 3.4). */
+/**
+ * True for a name that is a pattern: it holds `*`, `?`, or both `[` and `]`
+ * (reference/spiderpool.md 3.4).
+ */
 export function isPattern(name: string): boolean {
   return name.includes('*') || name.includes('?') || (name.includes('[') && name.includes(']'));
 }
 
 /**
- * Reads a pattern. Returns a test for whole names, or undefined for a malformed pattern: an open or empty
- * set, a span without an end, or a `\` that nothing follows.
+ * Reads a pattern. Returns a test for whole names, or undefined for a malformed pattern: an open or
+ * empty set, a span without an end, or a `\` that nothing follows.
  */
 export function parseGlob(pattern: string): ((name: string) => boolean) | undefined {
   const tokens: Token[] = [];

@@ -1,11 +1,12 @@
 /**
- * The engine rows of one label key (reference/wasm-core.md section 4): one for "absent", one for "other
- * value", and one for a value that pools name. Bit p of a row says that pool p's requirements on this key
- * hold for it; a pool without a requirement on the key has its bit set in all of them.
+ * The engine rows of one label key (reference/wasm-core.md section 4): one for "absent", one for
+ * "other value", and one for a value that pools name. Bit p of a row says that pool p's
+ * requirements on this key hold for it; a pool without a requirement on the key has its bit set in
+ * all of them.
  *
- * A value's row differs from "other" only at the pools that name the value, so it is made when first asked
- * for. A cluster with one pool per application has as many values as pools, and rows for all of them at once
- * would take memory by the square.
+ * A value's row differs from "other" only at the pools that name the value, so it is made when
+ * first asked for. A cluster with one pool per application has as many values as pools, and rows
+ * for all of them at once would take memory by the square.
  */
 import { LIMITS } from '../catalogue/limits.ts';
 import { holds, type Requirement } from '../selector/requirement.ts';
@@ -37,7 +38,10 @@ export class KeyRows {
     return this.#requirements.size === 0;
   }
 
-  /** Adds a pool with its requirements on this key, all of which must hold. The pool must not be here yet. */
+  /**
+   * Adds a pool with its requirements on this key, all of which must hold. The pool must not be
+   * here yet.
+   */
   put(pool: number, requirements: readonly Requirement[]): void {
     this.#requirements.set(pool, requirements);
     for (const requirement of requirements) {
@@ -57,7 +61,9 @@ export class KeyRows {
     }
   }
 
-  /** Takes a pool away. Its bits are set again, as for every pool that says nothing about the key. */
+  /**
+   * Takes a pool away. Its bits are set again, as for every pool that says nothing about the key.
+   */
   remove(pool: number): void {
     const requirements = this.#requirements.get(pool) ?? [];
     this.#requirements.delete(pool);
@@ -74,7 +80,10 @@ export class KeyRows {
     }
   }
 
-  /** The row for a label value; undefined: the label is absent. Valid until the next put, remove or rowFor. */
+  /**
+   * The row for a label value; undefined: the label is absent. Valid until the next put, remove or
+   * rowFor.
+   */
   rowFor(value: string | undefined): number {
     if (value === undefined) {
       return this.#absent;

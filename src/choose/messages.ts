@@ -1,7 +1,7 @@
 /**
  * The words of refusals, exact where a dialect fixes them (reference/spiderpool.md 4.1–4.4 and 10,
- * reference/calico.md 2.3). What the dialect leaves out, such as the label that is missing, goes into the
- * details (I10).
+ * reference/calico.md 2.3). What the dialect leaves out, such as the label that is missing, goes
+ * into the details (I10).
  */
 import { type ErrorCode, OrbweaverError } from '../catalogue/errors.ts';
 import { LIMITS } from '../catalogue/limits.ts';
@@ -43,7 +43,9 @@ export function spiderpoolError(code: ErrorCode, text: string, details = ''): Or
 /** Takes note of a refusal: throws it, or keeps it and goes on. */
 export type Refuse = (error: OrbweaverError) => void;
 
-/** Runs a reader of annotations, whose errors lack the words that Spiderpool's refusals begin with. */
+/**
+ * Runs a reader of annotations, whose errors lack the words that Spiderpool's refusals begin with.
+ */
 export function inStandardMode<T>(read: () => T): T {
   try {
     return read();
@@ -55,7 +57,9 @@ export function inStandardMode<T>(read: () => T): T {
   }
 }
 
-/** The name by which Spiderpool's texts call an interface: its position where `ippools` names none. */
+/**
+ * The name by which Spiderpool's texts call an interface: its position where `ippools` names none.
+ */
 export function nicOf(choice: Pick<InterfaceChoice, 'name' | 'order'>): string {
   return choice.name === '' ? String(choice.order) : choice.name;
 }
@@ -153,8 +157,8 @@ function calicoExhausted(group: Exhausted): string {
 }
 
 /**
- * The address that was asked for by number is held already: ADDRESS_TAKEN. `holder` says by whom, for the
- * details. `family.requested` must be set.
+ * The address that was asked for by number is held already: ADDRESS_TAKEN. `holder` says by whom,
+ * for the details. `family.requested` must be set.
  */
 export function addressTakenError(
   choice: Choice,

@@ -1,6 +1,7 @@
 /**
- * Which network attachment (`namespace/name`) a pod's interface belongs to, out of Multus' annotations
- * (reference/spiderpool.md 3.5 and 4.2, check 8). Asked only where a pool has `multusName`.
+ * Which network attachment (`namespace/name`) a pod's interface belongs to, out of Multus'
+ * annotations (reference/spiderpool.md 3.5 and 4.2, check 8). Asked only where a pool has
+ * `multusName`.
  */
 import type { Pool } from '../dialect/pool.ts';
 import { goList } from './messages.ts';
@@ -15,8 +16,8 @@ export type NetworkAttachment =
   | { readonly kind: 'unknown'; readonly reason: (pool: Pool) => string };
 
 /**
- * Where a network of a bare name is looked for, in pools and in the default network. Spiderpool takes the
- * namespace that its agent runs in; this is where its chart puts the agent.
+ * Where a network of a bare name is looked for, in pools and in the default network. Spiderpool
+ * takes the namespace that its agent runs in; this is where its chart puts the agent.
  */
 const AGENT_NAMESPACE = 'kube-system';
 
@@ -32,8 +33,8 @@ export function qualifiedNetwork(name: string): string {
 }
 
 /**
- * The attachment of an interface. `nic` is its name, or its position in `ippools` where that names none. A
- * network without a namespace is in the pod's own, but for the default network.
+ * The attachment of an interface. `nic` is its name, or its position in `ippools` where that names
+ * none. A network without a namespace is in the pod's own, but for the default network.
  */
 export function networkAttachmentOf(pod: PodView | undefined, nic: string): NetworkAttachment {
   const annotations = pod?.annotations ?? {};

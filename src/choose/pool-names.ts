@@ -1,6 +1,7 @@
 /**
- * From the names in a source to pools: wildcards are replaced in place by their matches, a name that no pool
- * has ends the request, and so does a pool that stands in the list twice (reference/spiderpool.md 3.4).
+ * From the names in a source to pools: wildcards are replaced in place by their matches, a name
+ * that no pool has ends the request, and so does a pool that stands in the list twice
+ * (reference/spiderpool.md 3.4).
  */
 import type { ErrorCode } from '../catalogue/errors.ts';
 import type { Pool } from '../dialect/pool.ts';
@@ -18,8 +19,9 @@ export interface NamedPools {
 }
 
 /**
- * Finds the pools that a Spiderpool source names for one family. Throws POOL_UNKNOWN, and ANNOTATION_INVALID
- * or CONFIG_INVALID (where no annotation is the source) for a bad pattern or a duplicate.
+ * Finds the pools that a Spiderpool source names for one family. Throws POOL_UNKNOWN, and
+ * ANNOTATION_INVALID or CONFIG_INVALID (where no annotation is the source) for a bad pattern or a
+ * duplicate.
  */
 export function findPools(
   catalog: Catalog,

@@ -1,6 +1,7 @@
 /**
- * Pools in order: by name, or by specificity with ties by name. The pools that a query found are put in order
- * without comparing them: each sets its bit at its place, and the bits are read from the first to the last.
+ * Pools in order: by name, or by specificity with ties by name. The pools that a query found are
+ * put in order without comparing them: each sets its bit at its place, and the bits are read from
+ * the first to the last.
  */
 import { LIMITS } from '../catalogue/limits.ts';
 import type { Pool } from '../dialect/pool.ts';
@@ -19,7 +20,10 @@ export type OrderName = 'by name' | 'by specificity';
 /** One order over all pools. */
 class Places {
   readonly #pools: Pool[] = [];
-  /** By handle. Apart from the pools, since a query over many of them would read memory from all over. */
+  /**
+   * By handle. Apart from the pools, since a query over many of them would read memory from all
+   * over.
+   */
   readonly #places = new Uint32Array(LIMITS.poolsMax);
   /** One bit a place; all clear between queries. */
   readonly #marks = new Uint32Array(LIMITS.poolsMax / 32);

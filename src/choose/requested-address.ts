@@ -19,8 +19,8 @@ export interface RequestedAddress {
 }
 
 /**
- * The address asked for in each family; equal ones count once. Throws UNSUPPORTED_REQUEST for two in one
- * family: an interface has one address per family.
+ * The address asked for in each family; equal ones count once. Throws UNSUPPORTED_REQUEST for two
+ * in one family: an interface has one address per family.
  */
 export function requestedByFamily(
   wishes: Pick<CallWishes, 'addresses'>,

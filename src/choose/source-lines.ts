@@ -1,6 +1,6 @@
 /**
- * Every source of pools in order of priority and what came of it, for `explain`. Sources are read by the same
- * readers as for a choice; one that cannot be read is told, not thrown.
+ * Every source of pools in order of priority and what came of it, for `explain`. Sources are read
+ * by the same readers as for a choice; one that cannot be read is told, not thrown.
  */
 import { OrbweaverError } from '../catalogue/errors.ts';
 import {
@@ -15,8 +15,9 @@ import { CLUSTER_DEFAULT, type Context, SPIDERPOOL_SOURCES, subnetNote } from '.
 export interface SourceLine {
   readonly source: SourceName;
   /**
-   * `chosen`: it speaks. `later`: it would speak, but another comes first. `silent`: nothing is written
-   * there. `ignored`: it has no effect here, and the text says why. `faulty`: it cannot be used.
+   * `chosen`: it speaks. `later`: it would speak, but another comes first. `silent`: nothing is
+   * written there. `ignored`: it has no effect here, and the text says why. `faulty`: it cannot be
+   * used.
    */
   readonly state: 'chosen' | 'later' | 'silent' | 'ignored' | 'faulty';
   /** What it names, or what is wrong with it; may be empty. */

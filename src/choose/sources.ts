@@ -1,9 +1,10 @@
 /**
  * Where a list of candidate pools may come from in Spiderpool's dialect, in order of priority
- * (reference/spiderpool.md 3.2, DESIGN section 6). The first that speaks wins; nothing falls through.
+ * (reference/spiderpool.md 3.2, DESIGN section 6). The first that speaks wins; nothing falls
+ * through.
  *
- * The SpiderSubnet annotations come first on paper. They act with automatic pools only, so they are noted
- * and do not speak.
+ * The SpiderSubnet annotations come first on paper. They act with automatic pools only, so they are
+ * noted and do not speak.
  */
 import { OrbweaverError } from '../catalogue/errors.ts';
 import {
@@ -29,7 +30,10 @@ export interface Context {
   readonly subject: Subject;
 }
 
-/** Names as written (wildcards not expanded), the cluster's default pools, or nothing for that family. */
+/**
+ * Names as written (wildcards not expanded), the cluster's default pools, or nothing for that
+ * family.
+ */
 export type FamilyList = readonly string[] | 'default pools' | undefined;
 
 /** One interface of a source's rule. */
@@ -48,7 +52,9 @@ export interface Rule {
   readonly notes: readonly string[];
 }
 
-/** A source and how it is read: undefined where it does not speak. Throws what its reader throws. */
+/**
+ * A source and how it is read: undefined where it does not speak. Throws what its reader throws.
+ */
 export interface Source {
   readonly name: SourceName;
   read(context: Context): Rule | undefined;
@@ -152,8 +158,9 @@ function readClusterDefault({ catalog, conf, subject }: Context): Rule | undefin
 }
 
 /**
- * Whether the CNI config's lists are Calico's. The config's keys tell no more than the name that the plugin
- * was called by; under its own name the lists belong to the dialect whose pools they name, Spiderpool first.
+ * Whether the CNI config's lists are Calico's. The config's keys tell no more than the name that
+ * the plugin was called by; under its own name the lists belong to the dialect whose pools they
+ * name, Spiderpool first.
  */
 export function configListsAreCalicos(catalog: Catalog, subject: Subject): boolean {
   if (subject.calledAs !== 'orbweaver') {

@@ -1,6 +1,7 @@
 /**
  * The order of pools that nobody put in order: default pools and the matches of a wildcard
- * (reference/spiderpool.md 4.3). Pools of equal rank go by name, so that the order is the same every time.
+ * (reference/spiderpool.md 4.3). Pools of equal rank go by name, so that the order is the same
+ * every time.
  */
 import type { Pool } from '../dialect/pool.ts';
 
@@ -8,8 +9,8 @@ import type { Pool } from '../dialect/pool.ts';
 export const SPECIFICITY_MAX = 63;
 
 /**
- * How narrowly a pool says whom it is for: a number from 0 to SPECIFICITY_MAX, higher first. One bit per property, in the
- * order in which the first difference decides.
+ * How narrowly a pool says whom it is for: a number from 0 to SPECIFICITY_MAX, higher first. One
+ * bit per property, in the order in which the first difference decides.
  */
 export function specificityOf(pool: Pool): number {
   const properties = [

@@ -1,7 +1,7 @@
 /**
  * From a Spiderpool source's rule to ordered candidates for every interface and family
- * (reference/spiderpool.md 4). A list is tried in the order written; default pools and the matches of one
- * wildcard by specificity, ties by name.
+ * (reference/spiderpool.md 4). A list is tried in the order written; default pools and the matches
+ * of one wildcard by specificity, ties by name.
  */
 import type { OrbweaverError } from '../catalogue/errors.ts';
 import { readPodRoutes } from '../dialect/annotations.ts';
@@ -65,10 +65,10 @@ interface Listing {
 }
 
 /**
- * Throws ANNOTATION_INVALID, CONFIG_INVALID, POOL_UNKNOWN or UNSUPPORTED_REQUEST where the rule itself cannot
- * be used, and gives NO_POOL_AVAILABLE, UNSUPPORTED_REQUEST or ADDRESS_TAKEN to `refuse` where it leaves no
- * candidate; a family that `refuse` lets pass comes back without candidates. Texts are Spiderpool's; the
- * details name every pool and its reason.
+ * Throws ANNOTATION_INVALID, CONFIG_INVALID, POOL_UNKNOWN or UNSUPPORTED_REQUEST where the rule
+ * itself cannot be used, and gives NO_POOL_AVAILABLE, UNSUPPORTED_REQUEST or ADDRESS_TAKEN to
+ * `refuse` where it leaves no candidate; a family that `refuse` lets pass comes back without
+ * candidates. Texts are Spiderpool's; the details name every pool and its reason.
  */
 export function chooseBySpiderpool(context: Context, rule: Rule, refuse: Refuse): Choice {
   const { subject } = context;
@@ -139,7 +139,10 @@ function enabledList({ conf, rule, notes }: Run, item: SourceItem, family: Famil
   return undefined;
 }
 
-/** Undefined where wildcards left nothing: the family is not asked for (reference/spiderpool.md 3.4). */
+/**
+ * Undefined where wildcards left nothing: the family is not asked for (reference/spiderpool.md
+ * 3.4).
+ */
 function listingOf(
   run: Run,
   list: Exclude<FamilyList, undefined>,

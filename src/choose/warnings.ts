@@ -15,7 +15,10 @@ import type { Choice } from './choice.ts';
 import { isPattern } from './glob.ts';
 import { CLUSTER_DEFAULT, type Context, SPIDERPOOL_SOURCES } from './sources.ts';
 
-/** Warnings about annotations, and about the pools of the choice; without one, about annotations alone. */
+/**
+ * Warnings about annotations, and about the pools of the choice; without one, about annotations
+ * alone.
+ */
 export function warningsOf(context: Context, choice: Choice | undefined): readonly string[] {
   const pools = choice === undefined ? [] : poolsOf(context, choice);
   const warnings = [
@@ -111,7 +114,10 @@ function unmatchable(pool: Pool): string[] {
   return pool.ranges.isEmpty ? [...warnings, `pool ${pool.name} has no addresses`] : warnings;
 }
 
-/** Whether no label set and no name satisfies an affinity. Text selectors are taken to be satisfiable. */
+/**
+ * Whether no label set and no name satisfies an affinity. Text selectors are taken to be
+ * satisfiable.
+ */
 function excludesAll(affinity: Affinity): boolean {
   if (affinity.kind === 'names') {
     return affinity.names.length === 0;

@@ -1,6 +1,6 @@
 /**
- * Affinities for generated tests, each with a second, plain way to say whom it takes, so that nothing of the
- * code under test decides what is right.
+ * Affinities for generated tests, each with a second, plain way to say whom it takes, so that
+ * nothing of the code under test decides what is right.
  */
 import fc from 'fast-check';
 import type { Affinity } from '../../src/dialect/pool.ts';

@@ -1,5 +1,6 @@
 /**
- * The affinity part of the engine, slow and plain: a row is a fill bit and the handles that differ from it.
+ * The affinity part of the engine, slow and plain: a row is a fill bit and the handles that differ
+ * from it.
  */
 import type { AffinityEngine } from '../../src/choose/affinity-engine.ts';
 

@@ -24,7 +24,10 @@ export interface SubjectFields {
   addresses?: readonly string[];
 }
 
-/** A call for eth0 of pod default/web-1 on node worker, called as `spiderpool` unless said otherwise. */
+/**
+ * A call for eth0 of pod default/web-1 on node worker, called as `spiderpool` unless said
+ * otherwise.
+ */
 export function subjectOf(fields: SubjectFields = {}): Subject {
   const namespace = fields.namespace?.name ?? 'default';
   const pod: PodView = {
