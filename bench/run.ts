@@ -25,7 +25,7 @@ export async function benches(): Promise<Bench[]> {
   );
 }
 
-if (import.meta.main) {
+if (process.argv[1] === import.meta.filename) {
   console.log(
     `${size} · Node ${process.version} · ${cpus().length} × ${cpus()[0]?.model.trim()}\n`,
   );
