@@ -13,10 +13,21 @@ import type {
   Ledger,
   Line,
   Resting,
+  SlotConflict,
   SlotWrite,
+  Unit,
+  UnitConflict,
+  UnitWrite,
 } from '../ipam/ports.ts';
-import { type Address, blockOf, compareAddresses, equalAddresses, slotOf } from '../net/address.ts';
-import { blockCidrText } from '../net/cidr.ts';
+import {
+  type Address,
+  blockOf,
+  compareAddresses,
+  equalAddresses,
+  familyOf,
+  slotOf,
+} from '../net/address.ts';
+import { blockCidrText, type Cidr, formatCidr, lastOfCidr } from '../net/cidr.ts';
 import type { Row, SqlValue } from '../sqlite/connection.ts';
 import type { Database } from '../sqlite/database.ts';
 import type { GroupCommit } from '../sqlite/group-commit.ts';
@@ -66,6 +77,14 @@ const SQL = {
       resting_until = ?, nonce = ?
     WHERE block_id = ? AND slot = ? AND nonce = ?`,
   remove: 'DELETE FROM slots WHERE block_id = ? AND slot = ? AND nonce = ?',
+  unit: 'SELECT first, prefix, node_id, claimed_at, nonce FROM units WHERE first = ? AND prefix = ?',
+  units: `SELECT first, prefix, node_id, claimed_at, nonce FROM units
+    WHERE first BETWEEN ? AND ? ORDER BY first, prefix`,
+  insertUnit: `INSERT INTO units (node_id, claimed_at, nonce, first, prefix, cidr)
+    VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+  updateUnit: `UPDATE units SET node_id = ?, claimed_at = ?, nonce = ?
+    WHERE first = ? AND prefix = ? AND nonce = ?`,
+  dropUnit: 'DELETE FROM units WHERE first = ? AND prefix = ?',
   tidy: `DELETE FROM slots WHERE (block_id, slot) IN (
       SELECT block_id, slot FROM slots WHERE resting_until <= ? ORDER BY resting_until LIMIT ?)`,
 } as const;
@@ -103,13 +122,24 @@ type LineRow = readonly [
   nonce: string,
 ];
 
+/** The columns of SQL.unit. */
+type UnitRow = readonly [
+  first: Uint8Array,
+  prefix: number,
+  nodeId: number,
+  claimedAt: number,
+  nonce: string,
+];
+
 /** Thrown inside a unit of the group commit to take its writes back; never leaves this file. */
 class Lost extends Error {
-  readonly conflicts: readonly { address: Address; now: Line | undefined }[];
+  readonly conflicts: readonly SlotConflict[];
+  readonly units: readonly UnitConflict[];
 
-  constructor(conflicts: readonly { address: Address; now: Line | undefined }[]) {
+  constructor(conflicts: readonly SlotConflict[], units: readonly UnitConflict[]) {
     super('another write was faster');
     this.conflicts = conflicts;
+    this.units = units;
   }
 }
 
@@ -132,16 +162,19 @@ export class EmbeddedLedger implements Ledger {
     parts.commits.onRollback(() => this.#names.forget());
   }
 
-  async commit(writes: readonly SlotWrite[]): Promise<CommitOutcome> {
+  async commit(
+    writes: readonly SlotWrite[],
+    units: readonly UnitWrite[] = [],
+  ): Promise<CommitOutcome> {
     try {
-      await this.#commits.submit(() => this.#apply(writes), {
-        writes: writes.length,
+      await this.#commits.submit(() => this.#apply(writes, units), {
+        writes: writes.length + units.length,
         undo: () => this.#undo(writes),
       });
       return { kind: 'durable' };
     } catch (error) {
       if (error instanceof Lost) {
-        return { kind: 'lost', conflicts: error.conflicts };
+        return { kind: 'lost', conflicts: error.conflicts, units: error.units };
       }
       throw error;
     }
@@ -223,6 +256,25 @@ export class EmbeddedLedger implements Ledger {
     }
   }
 
+  unit(cidr: Cidr): Unit | undefined {
+    const row = this.#statements.unit.get(bytesOfAddress(cidr.first), cidr.prefix);
+    return row === undefined ? undefined : this.#unitOf(row);
+  }
+
+  units(within: Cidr): Unit[] {
+    const first = bytesOfAddress(within.first);
+    const rows = this.#statements.units.all(first, bytesOfAddress(lastOfCidr(within)));
+    // The numbers of IPv4 lie within those of the widest IPv6 networks.
+    return rows.map((row) => this.#unitOf(row)).filter(({ cidr }) => cidr.family === within.family);
+  }
+
+  /** Forgets who owns the units of a network, whose pool goes. Only inside a unit of the group commit. */
+  dropUnits(within: Cidr): void {
+    for (const { cidr } of this.units(within)) {
+      this.#statements.dropUnit.run(bytesOfAddress(cidr.first), cidr.prefix);
+    }
+  }
+
   /** How many addresses are held from a pool; resting ones do not count. */
   claimedCount(pool: string): number {
     const poolId = this.#names.find(pool);
@@ -249,23 +301,33 @@ export class EmbeddedLedger implements Ledger {
     }
   }
 
-  #apply(writes: readonly SlotWrite[]): void {
-    const conflicts: { address: Address; now: Line | undefined }[] = [];
-    for (const write of writes) {
-      if (this.#write(write)) {
-        continue;
-      }
-      const now = this.line(write.now.address);
-      // One's own nonce: the write landed before, in a transaction whose outcome was unknown (rule 2).
-      if (now?.nonce !== write.now.nonce) {
-        conflicts.push({ address: write.now.address, now });
-      }
-    }
-    if (conflicts.length > 0) {
+  #apply(writes: readonly SlotWrite[], unitWrites: readonly UnitWrite[]): void {
+    // One's own nonce: the write landed before, in a transaction whose outcome was unknown (rule 2), or with
+    // another call that carries the same write of a unit.
+    const units = unitWrites.flatMap((write): UnitConflict[] => {
+      const { cidr, nonce } = write.now;
+      const now = this.#writeUnit(write) ? write.now : this.unit(cidr);
+      return now?.nonce === nonce ? [] : [{ cidr, now }];
+    });
+    const conflicts = writes.flatMap((write): SlotConflict[] => {
+      const { address, nonce } = write.now;
+      const now = this.#write(write) ? write.now : this.line(address);
+      return now?.nonce === nonce ? [] : [{ address, now }];
+    });
+    if (conflicts.length + units.length > 0) {
       // The names this unit may have added go with it.
       this.#names.forget();
-      throw new Lost(conflicts);
+      throw new Lost(conflicts, units);
     }
+  }
+
+  #writeUnit({ was, now }: UnitWrite): boolean {
+    const { first, prefix } = now.cidr;
+    const row: SqlValue[] = [this.#names.intern(now.node), now.claimedAt, now.nonce];
+    row.push(bytesOfAddress(first), prefix);
+    return was === undefined
+      ? this.#statements.insertUnit.run(...row, formatCidr(now.cidr)) === 1
+      : this.#statements.updateUnit.run(...row, was.nonce) === 1;
   }
 
   #write({ was, now }: SlotWrite): boolean {
@@ -279,6 +341,7 @@ export class EmbeddedLedger implements Ledger {
     return this.#statements.update.run(...row) === 1;
   }
 
+  /** Owners of units stay: a later call may have claimed in a unit because it saw this owner. */
   #undo(writes: readonly SlotWrite[]): void {
     for (const { was, now } of writes.toReversed()) {
       if (was === undefined) {
@@ -345,6 +408,13 @@ export class EmbeddedLedger implements Ledger {
       claimedAt: since,
       nonce,
     };
+  }
+
+  #unitOf(row: Row): Unit {
+    const [bytes, prefix, nodeId, claimedAt, nonce] = row as readonly unknown[] as UnitRow;
+    const first = addressOfBytes(bytes);
+    const cidr = { first, prefix, family: familyOf(first) };
+    return { cidr, node: this.#names.text(nodeId), claimedAt, nonce };
   }
 
   #claimsOf(rows: readonly Row[]): Claim[] {

@@ -89,5 +89,29 @@ CREATE TABLE counters (
 INSERT INTO counters (name, value) VALUES ('resourceVersion', 0);
 `;
 
+/**
+ * Version 2.
+ *
+ * - `units`: who owns the affinity units of Calico's pools, one row a unit, found by its first address and its
+ *   prefix length. Addresses that were given before this version lie in units without an owner, so they count
+ *   as borrowed ones until they are released.
+ * - `affinities`: the same for people.
+ */
+const VERSION_2 = `
+CREATE TABLE units (
+  first      BLOB NOT NULL CHECK (length(first) = 16),
+  prefix     INTEGER NOT NULL CHECK (prefix BETWEEN 0 AND 128),
+  cidr       TEXT NOT NULL,
+  node_id    INTEGER NOT NULL,
+  claimed_at INTEGER NOT NULL,
+  nonce      TEXT NOT NULL,
+  PRIMARY KEY (first, prefix)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIEW affinities AS
+SELECT cidr, node.text AS node, datetime(claimed_at / 1000, 'unixepoch') AS claimed_at
+FROM units JOIN names AS node ON node.id = units.node_id;
+`;
+
 /** The schema of `state.db`; the application id spells "Orbw". */
-export const SCHEMA: Schema = { applicationId: 0x4f726277, migrations: [VERSION_1] };
+export const SCHEMA: Schema = { applicationId: 0x4f726277, migrations: [VERSION_1, VERSION_2] };

@@ -6,6 +6,7 @@ import type { ObjectView, PodView } from '../choose/subject.ts';
 import type { Pool } from '../dialect/pool.ts';
 import type { SpiderpoolConf } from '../dialect/spiderpool-conf.ts';
 import type { Address, Family } from '../net/address.ts';
+import type { Cidr } from '../net/cidr.ts';
 import type { RangeSet } from '../net/range-set.ts';
 
 /** The CNI key of one interface of one container: what ADD, CHECK and DEL name (CNI 1.1, "Attachment"). */
@@ -68,12 +69,48 @@ export interface SlotWrite {
   readonly now: Line;
 }
 
+/**
+ * Who owns an affinity unit: the aligned network of `blockSize` of a Calico pool (DESIGN section 3). It
+ * decides which addresses a node prefers, never whether an address is given twice. A unit that nobody ever
+ * owned has none of these.
+ */
+export interface Unit {
+  readonly cidr: Cidr;
+  readonly node: string;
+  /** Milliseconds since the epoch. */
+  readonly claimedAt: number;
+  /** Fresh with every change of the owner. */
+  readonly nonce: string;
+}
+
+/**
+ * A change of a unit's owner. It lands only while the unit still is as it was read: `was` is compared by its
+ * nonce, or by absence where undefined. `now` has the same network.
+ */
+export interface UnitWrite {
+  readonly was: Unit | undefined;
+  readonly now: Unit;
+}
+
+/** A slot that held something else than what was read, and what it holds. */
+export interface SlotConflict {
+  readonly address: Address;
+  readonly now: Line | undefined;
+}
+
+/** A unit that was owned otherwise than was read, and its owner. */
+export interface UnitConflict {
+  readonly cidr: Cidr;
+  readonly now: Unit | undefined;
+}
+
 /** Of a commit: it is durable, or somebody else was faster and nothing of it landed. */
 export type CommitOutcome =
   | { readonly kind: 'durable' }
   | {
       readonly kind: 'lost';
-      readonly conflicts: readonly { address: Address; now: Line | undefined }[];
+      readonly conflicts: readonly SlotConflict[];
+      readonly units: readonly UnitConflict[];
     };
 
 /** The state of one block of 64 aligned addresses, for filling the engine. */
@@ -90,12 +127,15 @@ export interface BlockState {
 /** The truth about who holds which address (I2). Reads are synchronous and see everything durable. */
 export interface Ledger {
   /**
-   * All writes land together or none does. Resolves when the outcome is durable (I3); concurrent calls share
-   * one flush. A call that is lost or fails does not affect the others of its group.
+   * All writes land together or none does; a unit's owner is written no later than the slots. A write whose
+   * own nonce is there already counts as landed, so several calls may carry the same write of a unit. Resolves
+   * when the outcome is durable (I3); concurrent calls share one flush. A call that is lost or fails does not
+   * affect the others of its group.
    *
-   * Rejects with STORE_FAILURE when durability could not be reached; then nothing of the call was kept.
+   * Rejects with STORE_FAILURE when durability could not be reached; then no slot of the call was kept. A unit
+   * may stay with its new owner, as one that is empty.
    */
-  commit(writes: readonly SlotWrite[]): Promise<CommitOutcome>;
+  commit(writes: readonly SlotWrite[], units?: readonly UnitWrite[]): Promise<CommitOutcome>;
   /** The line of an address, or undefined where the slot was never written. */
   line(address: Address): Line | undefined;
   /** Claims of one container in one network, all interfaces, ordered by `order` then address. */
@@ -112,6 +152,10 @@ export interface Ledger {
   blocks(): Iterable<BlockState>;
   /** Lines that rest, expired ones included, in address order. */
   resting(): Iterable<Resting>;
+  /** The owner of an affinity unit, or undefined where nobody owns it. */
+  unit(cidr: Cidr): Unit | undefined;
+  /** Owned units of any size whose first address lies in the network, in address order. */
+  units(within: Cidr): Iterable<Unit>;
 }
 
 /** The pools, reserved addresses, configuration and objects as they are now. */

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { EmbeddedLedger } from '../../src/embedded/ledger.ts';
+import { SCHEMA } from '../../src/embedded/schema.ts';
 import { EmbeddedStore } from '../../src/embedded/store.ts';
+import { Database } from '../../src/sqlite/database.ts';
+import { GroupCommit } from '../../src/sqlite/group-commit.ts';
 import { ledgerSuite } from '../support/ledger-suite.ts';
-import { addressOf, claimOf, restingOf, writeOf } from '../support/lines.ts';
+import { addressOf, cidrOf, claimOf, restingOf, unitOf, writeOf } from '../support/lines.ts';
 import { ModelLedger } from '../support/model-ledger.ts';
 import { scratchFolder } from '../support/scratch-folder.ts';
 
@@ -15,8 +19,37 @@ ledgerSuite('the embedded store', async () => {
   return { ledger: store.ledger, close: () => store.close() };
 });
 
+/** A state file as the first version left it, with these lines. */
+async function firstVersion(folder: string, ...lines: Parameters<typeof writeOf>[0][]) {
+  const schema = { ...SCHEMA, migrations: SCHEMA.migrations.slice(0, 1) };
+  const database = Database.open(folder, schema);
+  const commits = new GroupCommit(database, { writesMax: 100 });
+  const ledger = new EmbeddedLedger({ database, commits, clock: { now: () => 0 } });
+  await ledger.commit(lines.map((line) => writeOf(line)));
+  database.close();
+}
+
 describe('the embedded ledger', () => {
   const MINUTE_MS = 60_000;
+
+  it('reads a file of the first version, whose units have no owner yet', async () => {
+    const folder = scratchFolder();
+    const claim = claimOf('10.0.0.1');
+    const resting = restingOf(claimOf('fd00::9'));
+    await firstVersion(folder, claim, resting);
+    const options = { clock: { now: () => 0 }, node: 'node-1' };
+    const store = await EmbeddedStore.open(folder, options);
+    expect([...store.ledger.claims()]).toEqual([claim]);
+    expect([...store.ledger.resting()]).toEqual([resting]);
+    expect([...store.ledger.units(cidrOf('0.0.0.0/0'))]).toEqual([]);
+    const unit = unitOf('10.0.0.0/26');
+    await store.ledger.commit([writeOf(claimOf('10.0.0.2'))], [{ was: undefined, now: unit }]);
+    store.close();
+    const after = await EmbeddedStore.open(folder, options);
+    expect(after.ledger.unit(unit.cidr)).toEqual(unit);
+    expect([...after.ledger.claims()]).toHaveLength(2);
+    after.close();
+  });
 
   it('shows everything again after it was closed and opened', async () => {
     const folder = scratchFolder();

@@ -3,9 +3,10 @@
  */
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Claim, Ledger, Line, SlotWrite } from '../../src/ipam/ports.ts';
+import type { Claim, Ledger, Line, SlotWrite, UnitWrite } from '../../src/ipam/ports.ts';
 import { type Address, formatAddress } from '../../src/net/address.ts';
-import { addressOf, claimOf, freshNonce, restingOf, writeOf } from './lines.ts';
+import { formatCidr } from '../../src/net/cidr.ts';
+import { addressOf, cidrOf, claimOf, freshNonce, restingOf, unitOf, writeOf } from './lines.ts';
 import { ModelLedger } from './model-ledger.ts';
 
 /** A ledger under test and how it is put away. */
@@ -40,6 +41,7 @@ export function ledgerSuite(
     writeSuite(() => ledger, put);
     readSuite(() => ledger, put);
     blockSuite(() => ledger, put);
+    unitSuite(() => ledger);
 
     it('answers every question as the model does after any list of commits', async () => {
       await fc.assert(
@@ -85,6 +87,7 @@ function writeSuite(ledgerOf: () => Ledger, put: (...lines: Line[]) => Promise<v
     expect(await ledger.commit([writeOf(now, read)])).toEqual({
       kind: 'lost',
       conflicts: [{ address: now.address, now: there ?? undefined }],
+      units: [],
     });
     expect(ledger.line(now.address)).toEqual(there ?? undefined);
   });
@@ -118,6 +121,7 @@ function writeSuite(ledgerOf: () => Ledger, put: (...lines: Line[]) => Promise<v
         { address: first.address, now: first },
         { address: third.address, now: third },
       ],
+      units: [],
     });
     expect(shown(ledger.claims())).toEqual(['10.0.0.1', '10.0.0.3']);
     // The names of the lost commit are written again without harm.
@@ -286,17 +290,102 @@ function blockSuite(ledgerOf: () => Ledger, put: (...lines: Line[]) => Promise<v
   });
 }
 
+function unitSuite(ledgerOf: () => Ledger): void {
+  it('writes the owner of a unit with the first claim in it', async () => {
+    const ledger = ledgerOf();
+    const unit = unitOf('10.0.0.0/26');
+    const claim = claimOf('10.0.0.1');
+    expect(ledger.unit(unit.cidr)).toBeUndefined();
+    const outcome = await ledger.commit([writeOf(claim)], [{ was: undefined, now: unit }]);
+    expect(outcome).toEqual({ kind: 'durable' });
+    expect(ledger.unit(unit.cidr)).toEqual(unit);
+    expect(ledger.line(claim.address)).toEqual(claim);
+  });
+
+  it.each([
+    { what: 'no owner, but it has one', was: 'none' },
+    { what: 'an owner that it no longer has', was: 'stale' },
+  ])('loses a claim whose unit was read with $what, and the slots with it', async ({ was }) => {
+    const ledger = ledgerOf();
+    const owned = unitOf('10.0.0.0/26', 'node-1');
+    await ledger.commit([], [{ was: undefined, now: owned }]);
+    const now = unitOf('10.0.0.0/26', 'node-2');
+    const read = was === 'none' ? undefined : unitOf('10.0.0.0/26', 'node-1');
+    const claim = claimOf('10.0.0.1', { node: 'node-2' });
+    expect(await ledger.commit([writeOf(claim)], [{ was: read, now }])).toEqual({
+      kind: 'lost',
+      conflicts: [],
+      units: [{ cidr: owned.cidr, now: owned }],
+    });
+    expect(ledger.line(claim.address)).toBeUndefined();
+    expect(ledger.unit(owned.cidr)).toEqual(owned);
+  });
+
+  it('leaves a unit without an owner when the slots of the claim are lost', async () => {
+    const ledger = ledgerOf();
+    await ledger.commit([writeOf(claimOf('10.0.0.1'))]);
+    const unit = unitOf('10.0.0.0/26', 'never-seen');
+    const outcome = await ledger.commit(
+      [writeOf(claimOf('10.0.0.1'))],
+      [{ was: undefined, now: unit }],
+    );
+    expect(outcome).toMatchObject({ kind: 'lost', conflicts: [{}], units: [] });
+    expect(ledger.unit(unit.cidr)).toBeUndefined();
+  });
+
+  it('lands the same write of a unit with each of several claims', async () => {
+    const ledger = ledgerOf();
+    const write = { was: undefined, now: unitOf('10.0.0.0/26') };
+    const outcomes = await Promise.all(
+      ['10.0.0.1', '10.0.0.2', '10.0.0.3'].map((address) =>
+        ledger.commit([writeOf(claimOf(address))], [write]),
+      ),
+    );
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['durable', 'durable', 'durable']);
+    expect(ledger.unit(write.now.cidr)).toEqual(write.now);
+  });
+
+  it('gives a unit to another node over the very owner that was read', async () => {
+    const ledger = ledgerOf();
+    const was = unitOf('10.0.0.0/26', 'node-1');
+    const now = unitOf('10.0.0.0/26', 'node-2', { claimedAt: 1_700_000_500_000 });
+    await ledger.commit([], [{ was: undefined, now: was }]);
+    expect(await ledger.commit([], [{ was, now }])).toEqual({ kind: 'durable' });
+    expect(ledger.unit(was.cidr)).toEqual(now);
+  });
+
+  it('lists the units within a network in address order, whatever their size', async () => {
+    const ledger = ledgerOf();
+    const texts = ['10.0.4.0/22', '10.0.0.64/32', '10.0.0.0/26', '10.1.0.0/26', 'fd00::40/122'];
+    await ledger.commit(
+      [],
+      texts.map((text) => ({ was: undefined, now: unitOf(text) })),
+    );
+    const listed = (within: string) =>
+      [...ledger.units(cidrOf(within))].map(({ cidr }) => formatCidr(cidr));
+    expect(listed('10.0.0.0/16')).toEqual(['10.0.0.0/26', '10.0.0.64/32', '10.0.4.0/22']);
+    expect(listed('10.0.0.64/26')).toEqual(['10.0.0.64/32']);
+    expect(listed('fd00::/48')).toEqual(['fd00::40/122']);
+    expect(listed('10.2.0.0/16')).toEqual([]);
+    expect(ledger.unit(cidrOf('10.0.0.0/27'))).toBeUndefined();
+  });
+}
+
 /** A few addresses, so that writes meet: two blocks of IPv4 and one of IPv6. */
 const ADDRESSES = ['10.0.0.0', '10.0.0.63', '10.0.0.64', '10.0.0.65', 'fd00::3f'];
+
+/** Units of different sizes that share a first address, and one of IPv6. */
+const UNITS = ['10.0.0.0/26', '10.0.0.0/27', 'fd00::/122'];
 
 /** One commit: for each write the slot, what becomes of it, and whether it was read before or guessed. */
 const command = fc.array(
   fc.record({
     address: fc.constantFrom(...ADDRESSES),
     state: fc.constantFrom('claimed', 'resting'),
-    read: fc.constantFrom('current', 'current', 'current', 'absent', 'stale'),
+    read: fc.constantFrom('current' as const, 'current', 'current', 'absent', 'stale'),
     name: fc.constantFrom('a', 'b'),
     order: fc.nat(2),
+    unit: fc.option(fc.constantFrom(...UNITS), { nil: undefined }),
   }),
   { minLength: 1, maxLength: 4 },
 );
@@ -323,11 +412,25 @@ function writesOf(ledger: Ledger, wanted: Command): SlotWrite[] {
   });
 }
 
+function unitWritesOf(ledger: Ledger, wanted: Command): UnitWrite[] {
+  return UNITS.flatMap((unit): UnitWrite[] => {
+    const item = wanted.find((candidate) => candidate.unit === unit);
+    if (item === undefined) return [];
+    const now = unitOf(unit, `node-${item.name}`);
+    const current = ledger.unit(now.cidr);
+    const was = { current, absent: undefined, stale: unitOf(unit) }[item.read];
+    // A write that landed may come again.
+    const again = item.order === 2 && current !== undefined;
+    return [again ? { was: undefined, now: current } : { was, now }];
+  });
+}
+
 async function sameAsModel(tested: LedgerFixture, commands: readonly Command[]): Promise<void> {
   const model = new ModelLedger();
   for (const wanted of commands) {
     const writes = writesOf(model, wanted);
-    expect(await tested.ledger.commit(writes)).toEqual(await model.commit(writes));
+    const units = unitWritesOf(model, wanted);
+    expect(await tested.ledger.commit(writes, units)).toEqual(await model.commit(writes, units));
   }
   expect(answersOf(tested.ledger)).toEqual(answersOf(model));
 }
@@ -340,6 +443,7 @@ function answersOf(ledger: Ledger): unknown {
     claims: list(ledger.claims()),
     resting: [...ledger.resting()],
     blocks: [...ledger.blocks()],
+    units: ['0.0.0.0/0', 'fd00::/8'].flatMap((text) => [...ledger.units(cidrOf(text))]),
     byContainer: names.map((name) => ledger.claimsOfContainer(`net-${name}`, name)),
     byPod: names.map((name) => ledger.claimsOfPod(`ns-${name}`, name)),
     byNetwork: names.map((name) => list(ledger.claimsOfNetwork(`net-${name}`, `node-${name}`))),

@@ -1,6 +1,7 @@
 /** Lines of a ledger for tests: everything has a default, so that a test states only what it is about. */
-import type { Claim, Line, Resting, SlotWrite } from '../../src/ipam/ports.ts';
+import type { Claim, Line, Resting, SlotWrite, Unit } from '../../src/ipam/ports.ts';
 import { type Address, parseAddress } from '../../src/net/address.ts';
+import { type Cidr, parseCidr } from '../../src/net/cidr.ts';
 
 let writes = 0;
 
@@ -17,6 +18,26 @@ export function addressOf(text: string): Address {
     throw new Error(`not an address: ${text}`);
   }
   return address;
+}
+
+/** The network of a text that is known to be one. */
+export function cidrOf(text: string): Cidr {
+  const parsed = parseCidr(text);
+  if (parsed === undefined) {
+    throw new Error(`not a network: ${text}`);
+  }
+  return parsed.cidr;
+}
+
+/** An affinity unit that a node owns. */
+export function unitOf(cidr: string, node = 'node-1', more: Partial<Unit> = {}): Unit {
+  return {
+    cidr: cidrOf(cidr),
+    node,
+    claimedAt: 1_700_000_000_000,
+    nonce: freshNonce(),
+    ...more,
+  };
 }
 
 /** A claim of `address` by pod default/web, container c1, eth0. */

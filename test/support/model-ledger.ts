@@ -9,7 +9,11 @@ import type {
   Ledger,
   Line,
   Resting,
+  SlotConflict,
   SlotWrite,
+  Unit,
+  UnitConflict,
+  UnitWrite,
 } from '../../src/ipam/ports.ts';
 import {
   type Address,
@@ -18,32 +22,55 @@ import {
   formatAddress,
   slotOf,
 } from '../../src/net/address.ts';
+import { type Cidr, cidrContains, formatCidr } from '../../src/net/cidr.ts';
 
 const byAddress = (a: Line, b: Line) => compareAddresses(a.address, b.address);
 const byOrder = (a: Claim, b: Claim) => a.order - b.order || byAddress(a, b);
 
 export class ModelLedger implements Ledger {
   readonly #lines = new Map<string, Line>();
+  readonly #units = new Map<string, Unit>();
 
-  async commit(writes: readonly SlotWrite[]): Promise<CommitOutcome> {
-    const before = new Map(this.#lines);
-    const conflicts: { address: Address; now: Line | undefined }[] = [];
+  async commit(
+    writes: readonly SlotWrite[],
+    unitWrites: readonly UnitWrite[] = [],
+  ): Promise<CommitOutcome> {
+    const conflicts: SlotConflict[] = [];
+    const units: UnitConflict[] = [];
     for (const { was, now } of writes) {
       const found = this.line(now.address);
-      if (found?.nonce === was?.nonce) {
-        this.#lines.set(formatAddress(now.address), now);
-      } else {
+      if (found?.nonce !== now.nonce && found?.nonce !== was?.nonce) {
         conflicts.push({ address: now.address, now: found });
       }
     }
-    if (conflicts.length === 0) {
-      return { kind: 'durable' };
+    for (const { was, now } of unitWrites) {
+      const found = this.unit(now.cidr);
+      if (found?.nonce !== now.nonce && found?.nonce !== was?.nonce) {
+        units.push({ cidr: now.cidr, now: found });
+      }
     }
-    this.#lines.clear();
-    for (const [key, line] of before) {
-      this.#lines.set(key, line);
+    if (conflicts.length + units.length > 0) {
+      return { kind: 'lost', conflicts, units };
     }
-    return { kind: 'lost', conflicts };
+    for (const { now } of writes) {
+      this.#lines.set(formatAddress(now.address), now);
+    }
+    for (const { now } of unitWrites) {
+      this.#units.set(formatCidr(now.cidr), now);
+    }
+    return { kind: 'durable' };
+  }
+
+  unit(cidr: Cidr): Unit | undefined {
+    return this.#units.get(formatCidr(cidr));
+  }
+
+  units(within: Cidr): Unit[] {
+    return [...this.#units.values()]
+      .filter(({ cidr }) => cidrContains(within, cidr.first))
+      .sort(
+        (a, b) => compareAddresses(a.cidr.first, b.cidr.first) || a.cidr.prefix - b.cidr.prefix,
+      );
   }
 
   line(address: Address): Line | undefined {

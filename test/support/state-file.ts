@@ -41,7 +41,7 @@ export function heldRows(state: string, options: { copy: boolean }): HeldRow[] {
 /** Everything in the state file as text, for "nothing was changed". */
 export function dumpState(state: string): string {
   return withStateFile(state, { copy: false }, (database) =>
-    ['names', 'blocks', 'slots', 'objects']
+    ['names', 'blocks', 'slots', 'units', 'objects']
       .map((table) => {
         const rows = database.prepare(`SELECT * FROM ${table} ORDER BY 1, 2`).all();
         return `${table}\n${rows.map((row) => JSON.stringify(row)).join('\n')}`;

@@ -3,10 +3,11 @@
  * decides. Reads go straight to the ledger behind it.
  */
 import { OrbweaverError } from '../../src/catalogue/errors.ts';
-import type { CommitOutcome, Ledger, SlotWrite } from '../../src/ipam/ports.ts';
+import type { CommitOutcome, Ledger, SlotWrite, UnitWrite } from '../../src/ipam/ports.ts';
 
 interface Waiting {
   readonly writes: readonly SlotWrite[];
+  readonly units: readonly UnitWrite[];
   readonly settle: (outcome: Promise<CommitOutcome>) => void;
 }
 
@@ -14,7 +15,7 @@ export class GatedLedger implements Ledger {
   readonly #behind: Ledger;
   readonly #waiting: Waiting[] = [];
   /** Sees every commit before it waits. */
-  onCommit: (writes: readonly SlotWrite[]) => void = () => {};
+  onCommit: (writes: readonly SlotWrite[], units: readonly UnitWrite[]) => void = () => {};
 
   constructor(behind: Ledger) {
     this.#behind = behind;
@@ -24,10 +25,10 @@ export class GatedLedger implements Ledger {
     return this.#waiting.length;
   }
 
-  commit(writes: readonly SlotWrite[]): Promise<CommitOutcome> {
-    this.onCommit(writes);
+  commit(writes: readonly SlotWrite[], units: readonly UnitWrite[] = []): Promise<CommitOutcome> {
+    this.onCommit(writes, units);
     return new Promise((resolve) => {
-      this.#waiting.push({ writes, settle: resolve });
+      this.#waiting.push({ writes, units, settle: resolve });
     });
   }
 
@@ -40,7 +41,7 @@ export class GatedLedger implements Ledger {
     if (fault === 'store failure') {
       commit.settle(Promise.reject(new OrbweaverError('STORE_FAILURE', 'injected: disk full')));
     } else {
-      commit.settle(this.#behind.commit(commit.writes));
+      commit.settle(this.#behind.commit(commit.writes, commit.units));
     }
     await turn();
   }
@@ -49,7 +50,7 @@ export class GatedLedger implements Ledger {
   async abandon(lands: () => boolean): Promise<void> {
     for (const commit of this.#waiting.splice(0)) {
       if (lands()) {
-        await this.#behind.commit(commit.writes);
+        await this.#behind.commit(commit.writes, commit.units);
       }
     }
   }
@@ -64,6 +65,8 @@ export class GatedLedger implements Ledger {
   claims: Ledger['claims'] = () => this.#behind.claims();
   blocks: Ledger['blocks'] = () => this.#behind.blocks();
   resting: Ledger['resting'] = () => this.#behind.resting();
+  unit: Ledger['unit'] = (cidr) => this.#behind.unit(cidr);
+  units: Ledger['units'] = (within) => this.#behind.units(within);
 }
 
 /** One turn of the event loop: everything that can run without the gate has run. */
