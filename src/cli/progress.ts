@@ -42,11 +42,17 @@ export async function whileWaiting<T>(text: string, work: Promise<T>): Promise<T
   if (process.stderr.isTTY !== true) {
     return work;
   }
-  const timer = setTimeout(() => process.stderr.write(text), FIRST_AFTER_MS);
+  let shown = false;
+  const timer = setTimeout(() => {
+    process.stderr.write(text);
+    shown = true;
+  }, FIRST_AFTER_MS);
   try {
     return await work;
   } finally {
     clearTimeout(timer);
-    process.stderr.write('\r\u001b[K');
+    if (shown) {
+      process.stderr.write('\r\u001b[K');
+    }
   }
 }

@@ -90,7 +90,6 @@ function centre(title: string, width: number): string {
 }
 
 function printable(cell: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a
-  // terminal.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not reach a terminal.
   return cell.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
 }

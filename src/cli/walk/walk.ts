@@ -30,6 +30,7 @@ const BUILT = ['build/cni/spiderpool', 'build/engine.wasm', 'build/engine-simd.w
 const INTERRUPTS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** What a shell says of a command that Ctrl-C ended. */
 const EXIT_INTERRUPTED = 130;
+const REMOVED = 'Everything that the walk had made is removed.\n';
 
 /**
  * Resolves to the exit code: 0, 1 where something came out differently, 130 after an interrupt. Whatever
@@ -49,10 +50,12 @@ export async function walk(
     process.on(signal, onSignal);
   }
   try {
-    return await new Walk(shell, options, runCommand, interrupt.signal).run(stories);
+    const code = await new Walk(shell, options, runCommand, interrupt.signal).run(stories);
+    shell.terminal.out(REMOVED);
+    return code;
   } catch (error) {
     if (error instanceof Interrupted) {
-      shell.terminal.err('\ninterrupted: everything that the walk had made is removed\n');
+      shell.terminal.out(`\nInterrupted. ${REMOVED}`);
       return EXIT_INTERRUPTED;
     }
     throw error;
@@ -162,7 +165,7 @@ class Walk {
     this.#narrator.say('', ...ownCallLines(socket, pod!), '');
     this.#narrator.say('The agent stays up. Ctrl-C stops it and removes everything.');
     await untilAborted(this.#interrupt);
-    this.#narrator.say('', 'Stopped; everything that the walk had made is removed.');
+    this.#narrator.say('');
   }
 }
 
