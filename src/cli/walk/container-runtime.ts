@@ -1,6 +1,7 @@
 /** Plays the part of containerd: makes sandboxes for pods, and executes the CNI plugin for each. */
 import { randomBytes } from 'node:crypto';
 import { OrbweaverError } from '../../catalogue/errors.ts';
+import type { CalledAs } from '../../choose/subject.ts';
 import type { KubeObject } from '../../dialect/kube-object.ts';
 import type { NetworkNamespace } from './network-namespace.ts';
 import type { PodNetwork } from './pod-network.ts';
@@ -18,7 +19,8 @@ export interface CallOutcome {
   readonly verb: 'ADD' | 'DEL';
   readonly namespace: string;
   readonly pod: string;
-  /** With prefix lengths; of a DEL, what the sandbox had. */
+  readonly interfaceName: string;
+  /** With prefix lengths; of a DEL, what the interface had. */
   readonly addresses: readonly string[];
   readonly error: CniError | undefined;
   readonly tookMs: number;
@@ -30,27 +32,33 @@ interface Sandbox {
   readonly uid: string;
   readonly containerId: string;
   readonly netns: NetworkNamespace | undefined;
-  readonly addresses: readonly string[];
+  /** The addresses of each interface, with prefix lengths. */
+  readonly interfaces: Map<string, readonly string[]>;
 }
+
+const FIRST_INTERFACE = 'eth0';
 
 export class ContainerRuntime implements AsyncDisposable {
   readonly #network: PodNetwork;
   readonly #socket: string;
+  readonly #calledAs: CalledAs;
   /** Running sandboxes by the uid of their pods. */
   readonly #sandboxes = new Map<string, Sandbox>();
 
-  /** `socket`: the agent that the plugin asks. */
-  constructor(network: PodNetwork, socket: string) {
+  /** `socket`: the agent that the plugin asks; `calledAs`: the name of the plugin. */
+  constructor(network: PodNetwork, socket: string, calledAs: CalledAs = 'spiderpool') {
     this.#network = network;
     this.#socket = socket;
+    this.#calledAs = calledAs;
   }
 
   get count(): number {
     return this.#sandboxes.size;
   }
 
-  isRunning(pod: KubeObject): boolean {
-    return this.#sandboxes.has(pod.metadata.uid ?? '');
+  /** Whether the pod has this interface. */
+  isRunning(pod: KubeObject, interfaceName = FIRST_INTERFACE): boolean {
+    return this.#interfacesOf(pod)?.has(interfaceName) ?? false;
   }
 
   /** The namespace of a running pod, or undefined where pods have none. */
@@ -58,9 +66,16 @@ export class ContainerRuntime implements AsyncDisposable {
     return this.#sandboxes.get(pod.metadata.uid ?? '')?.netns;
   }
 
-  /** The addresses of a running pod, with prefix lengths. */
-  addressesOf(pod: KubeObject): readonly string[] {
-    return this.#sandboxes.get(pod.metadata.uid ?? '')?.addresses ?? [];
+  /** The addresses of a running pod, with prefix lengths; of one interface, or of all. */
+  addressesOf(pod: KubeObject, interfaceName?: string): readonly string[] {
+    const interfaces = this.#interfacesOf(pod);
+    return interfaceName === undefined
+      ? [...(interfaces?.values() ?? [])].flat()
+      : (interfaces?.get(interfaceName) ?? []);
+  }
+
+  #interfacesOf({ metadata }: KubeObject): Sandbox['interfaces'] | undefined {
+    return this.#sandboxes.get(metadata.uid ?? '')?.interfaces;
   }
 
   /** A new sandbox and its ADD. After a refusal nothing of it is left, and the pod may be started again. */
@@ -72,32 +87,48 @@ export class ContainerRuntime implements AsyncDisposable {
       uid: metadata.uid ?? '',
       containerId: randomBytes(32).toString('hex'),
       netns,
-      addresses: [],
+      interfaces: new Map(),
     };
-    const outcome = await this.#call('ADD', sandbox);
+    const outcome = await this.#add(sandbox, FIRST_INTERFACE);
     if (outcome.error === undefined) {
-      this.#sandboxes.set(sandbox.uid, { ...sandbox, addresses: outcome.addresses });
+      this.#sandboxes.set(sandbox.uid, sandbox);
     } else {
-      // A main plugin leaves its half-made interface behind; containerd follows up with a DEL as well.
-      await this.#call('DEL', sandbox);
       await netns?.[Symbol.asyncDispose]();
     }
     return outcome;
   }
 
-  /** The DEL of every sandbox whose pod is not among `pods`, oldest first. */
+  /** A further interface of a running pod, as multus adds them. Throws for a pod that does not run. */
+  async attach(pod: KubeObject, interfaceName: string): Promise<CallOutcome> {
+    return await this.#add(this.#sandboxes.get(pod.metadata.uid ?? '')!, interfaceName);
+  }
+
+  async #add(sandbox: Sandbox, interfaceName: string): Promise<CallOutcome> {
+    const outcome = await this.#call('ADD', sandbox, interfaceName);
+    if (outcome.error === undefined) {
+      sandbox.interfaces.set(interfaceName, outcome.addresses);
+    } else {
+      // A main plugin leaves its half-made interface behind; containerd follows up with a DEL as well.
+      await this.#call('DEL', sandbox, interfaceName);
+    }
+    return outcome;
+  }
+
+  /** The DELs of every sandbox whose pod is not among `pods`, oldest first, its last interface first. */
   async stopOthers(pods: readonly KubeObject[]): Promise<CallOutcome[]> {
     const alive = new Set(pods.map((pod) => pod.metadata.uid));
     const outcomes: CallOutcome[] = [];
     for (const sandbox of [...this.#sandboxes.values()].filter(({ uid }) => !alive.has(uid))) {
-      outcomes.push(await this.#call('DEL', sandbox));
+      for (const interfaceName of [...sandbox.interfaces.keys()].reverse()) {
+        outcomes.push(await this.#call('DEL', sandbox, interfaceName));
+      }
       await sandbox.netns?.[Symbol.asyncDispose]();
       this.#sandboxes.delete(sandbox.uid);
     }
     return outcomes;
   }
 
-  async #call(verb: 'ADD' | 'DEL', sandbox: Sandbox): Promise<CallOutcome> {
+  async #call(verb: 'ADD' | 'DEL', sandbox: Sandbox, interfaceName: string): Promise<CallOutcome> {
     const { namespace, pod, uid, containerId, netns } = sandbox;
     const args = {
       IgnoreUnknown: '1',
@@ -106,17 +137,17 @@ export class ContainerRuntime implements AsyncDisposable {
       K8S_POD_INFRA_CONTAINER_ID: containerId,
       K8S_POD_UID: uid,
     };
-    const [program, ...more] = this.#network.pluginCommand;
+    const [program, ...more] = this.#network.pluginCommand(this.#calledAs);
     const began = performance.now();
     const { exit, out, err } = await runProcess(program, more, {
-      input: this.#network.config,
+      input: this.#network.config(this.#calledAs),
       env: {
         PATH: process.env.PATH ?? '',
         CNI_COMMAND: verb,
         CNI_CONTAINERID: containerId,
         // An IPAM plugin does not look into it.
         CNI_NETNS: netns?.path ?? `/run/netns/${containerId}`,
-        CNI_IFNAME: 'eth0',
+        CNI_IFNAME: interfaceName,
         CNI_ARGS: Object.entries(args)
           .map((pair) => pair.join('='))
           .join(';'),
@@ -131,7 +162,8 @@ export class ContainerRuntime implements AsyncDisposable {
       verb,
       namespace,
       pod,
-      addresses: verb === 'ADD' ? addresses : sandbox.addresses,
+      interfaceName,
+      addresses: verb === 'ADD' ? addresses : (sandbox.interfaces.get(interfaceName) ?? []),
       error: 'code' in answer ? answer : undefined,
       tookMs,
     };

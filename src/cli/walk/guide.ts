@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import type { CheckResponse, ObjectsResponse } from '../../agent/protocol.ts';
 import type { KindId } from '../../dialect/kinds.ts';
 import type { KubeObject } from '../../dialect/kube-object.ts';
-import { compareAddresses, parseAddress } from '../../net/address.ts';
+import { controllerOf } from '../../dialect/pod-owner.ts';
+import { type Address, compareAddresses, formatAddress, parseAddress } from '../../net/address.ts';
+import { type Cidr, cidrContains, formatCidr, parseCidr } from '../../net/cidr.ts';
 import { AgentClient } from '../agent-client.ts';
 import { PACKAGE_FOLDER } from '../package-folder.ts';
 import { openProgress } from '../progress.ts';
@@ -25,6 +27,16 @@ export interface GuideParts {
   /** Aborted by Ctrl-C; looked at before each step. */
   readonly interrupt: AbortSignal;
 }
+
+/** What a tutorial's clean-up leaves none of. */
+const LEFT_KINDS: readonly KindId[] = [
+  'Pod',
+  'SpiderEndpoint',
+  'SpiderIPPool',
+  'SpiderpoolV1WorkloadEndpoint',
+  'SpiderpoolV1IPPool',
+  'CalicoIPPool',
+];
 
 type Expect<K extends Step['kind']> = Extract<Step, { kind: K }>;
 
@@ -56,15 +68,17 @@ export class Guide {
   #step(step: Step): Promise<void> {
     switch (step.kind) {
       case 'command':
-        return this.command(step.words);
+        return this.command(step.words, step.fails);
       case 'start':
-        return this.#start(step.workloads);
+        return this.#start(step);
       case 'stop':
         return this.#stop();
       case 'ping':
         return this.#ping(step.workload);
       case 'expect-addresses':
         return this.#expectAddresses(step);
+      case 'expect-blocks':
+        return this.#expectBlocks(step);
       case 'expect-refused':
         return this.#expectRefused(step);
       case 'expect-nothing':
@@ -72,25 +86,33 @@ export class Guide {
     }
   }
 
-  /** Shows a command line, runs it, and counts a failure. */
-  async command(words: readonly string[]): Promise<void> {
+  /** Shows a command line, runs it, and counts a failure, or that it is none where it `fails` with this text. */
+  async command(words: readonly string[], fails?: string): Promise<void> {
     const { story, narrator, socket, runCommand } = this.#parts;
     const args: string[] = [];
     for (const word of words) {
-      const workload = /^\{([\w-]+)\}$/.exec(word)?.[1];
+      const workload = /^\{([\w/-]+)\}$/.exec(word)?.[1];
       args.push(workload === undefined ? word : await this.#podName(workload));
     }
     narrator.command(`orbweaver ${shellLine(args)}`);
+    const { inner } = narrator;
+    let printed = '';
+    const print = (text: string) => {
+      printed += text;
+      inner.out(text);
+    };
     const code = await runCommand(
       {
-        terminal: narrator.inner,
+        terminal: { ...inner, out: print, err: print },
         folder: join(PACKAGE_FOLDER, 'examples', story.folder),
         agent: () => new AgentClient(socket),
         exitCode: 0,
       },
       args,
     );
-    if (code !== 0) {
+    if (fails !== undefined) {
+      this.#fact(code !== 0 && printed.includes(fails), `it is refused: ${fails}`);
+    } else if (code !== 0) {
       this.#fact(false, `it ended with exit code ${code}`);
     }
   }
@@ -99,32 +121,37 @@ export class Guide {
   async #podName(workload: string): Promise<string> {
     const pods = await this.pods(workload);
     const pod = pods.find((one) => this.#refusals.has(nameOf(one))) ?? pods[0];
-    return pod?.metadata.name ?? workload;
+    return pod?.metadata.name ?? workload.split('/').at(-1)!;
   }
 
   /** The applied pods, of one workload or of all. */
   async pods(workload?: string): Promise<readonly KubeObject[]> {
     const pods = await this.#objects('Pod');
-    return workload === undefined
-      ? pods
-      : pods.filter(({ metadata }) => metadata.name.startsWith(`${workload}-`));
+    const [name, namespace] = workload?.split('/').reverse() ?? [];
+    return pods.filter(
+      (pod) =>
+        (name === undefined || workloadOf(pod) === name) &&
+        (namespace === undefined || pod.metadata.namespace === namespace),
+    );
   }
 
   async #objects(kind: KindId): Promise<readonly KubeObject[]> {
     return (await this.#agent.get<ObjectsResponse>('/v1/objects', { kind })).objects;
   }
 
-  async #start(workloads: readonly string[]): Promise<void> {
+  async #start({ workloads, interfaceName }: Expect<'start'>): Promise<void> {
     const { runtime, narrator, interrupt } = this.#parts;
     const pods = (await Promise.all(workloads.map((name) => this.pods(name))))
       .flat()
-      .filter((pod) => !runtime.isRunning(pod));
+      .filter((pod) => !runtime.isRunning(pod, interfaceName));
     const outcomes: CallOutcome[] = [];
     const progress = openProgress();
     for (const pod of pods) {
       interrupt.throwIfAborted();
       progress.update(`ADD ${outcomes.length + 1} of ${pods.length}`);
-      const outcome = await runtime.start(pod);
+      const outcome = runtime.isRunning(pod)
+        ? await runtime.attach(pod, interfaceName)
+        : await runtime.start(pod);
       outcomes.push(outcome);
       if (outcome.error === undefined) {
         this.#refusals.delete(nameOf(pod));
@@ -133,7 +160,8 @@ export class Guide {
       }
     }
     progress.end();
-    narrator.inner.out('\nThe runtime executes the CNI plugin for each pod that is not running:\n');
+    const which = interfaceName === 'eth0' ? 'pod that is not running' : `pod's ${interfaceName}`;
+    narrator.inner.out(`\nThe runtime executes the CNI plugin for each ${which}:\n`);
     this.#show(outcomes);
   }
 
@@ -159,12 +187,14 @@ export class Guide {
 
   #show(outcomes: readonly CallOutcome[]): void {
     const { out, red } = this.#parts.narrator.inner;
-    const rows = outcomes.map(({ verb, namespace, pod, addresses, error, tookMs }) => [
-      verb,
-      `${namespace}/${pod}`,
-      `${tookMs.toFixed(0)} ms`,
-      error === undefined ? addresses.join(', ') : `refused, code ${error.code}: ${error.msg}`,
-    ]);
+    const rows = outcomes.map(
+      ({ verb, namespace, pod, interfaceName, addresses, error, tookMs }) => [
+        verb,
+        `${namespace}/${pod}${interfaceName === 'eth0' ? '' : ` ${interfaceName}`}`,
+        `${tookMs.toFixed(0)} ms`,
+        error === undefined ? addresses.join(', ') : `refused, code ${error.code}: ${error.msg}`,
+      ],
+    );
     const table = alignedTable(['VERB', 'POD', 'TOOK', 'ANSWER'], rows);
     out(table.replace(/refused, code .*/g, red));
   }
@@ -189,13 +219,40 @@ export class Guide {
   }
 
   async #expectAddresses(step: Expect<'expect-addresses'>): Promise<void> {
-    const { workload, count, first, last } = step;
+    const { workload, count, first, last, of } = step;
     const { runtime } = this.#parts;
-    const held = (await this.pods(workload)).flatMap((pod) => runtime.addressesOf(pod));
+    const family = familyOfText(first);
+    const held = (await this.pods(workload))
+      .filter((pod) => of.node === undefined || nodeOf(pod) === of.node)
+      .flatMap((pod) => runtime.addressesOf(pod, of.interfaceName))
+      .filter((address) => familyOfText(address) === family);
     const within = held.filter((address) => isWithin(address, first, last));
+    const where = `${of.node === undefined ? '' : ` on ${of.node}`}${of.interfaceName === undefined ? '' : `, ${of.interfaceName},`}`;
     this.#fact(
       within.length === count && held.length === count && new Set(held).size === count,
-      `${held.length} of ${count} pods of ${workload} hold addresses of ${first}-${last}, no two alike`,
+      `${held.length} of ${count} pods of ${workload}${where} hold addresses of ${first}-${last}, no two alike`,
+    );
+  }
+
+  async #expectBlocks(step: Expect<'expect-blocks'>): Promise<void> {
+    const { workload, pool, prefix, nodes, pods } = step;
+    const { runtime } = this.#parts;
+    const around = parseCidr(pool)!.cidr;
+    const blocks = new Map<string, Set<string>>();
+    let held = 0;
+    for (const pod of await this.pods(workload)) {
+      for (const address of runtime.addressesOf(pod).map((text) => parseAddress(bare(text))!)) {
+        const block = cidrAround(address, prefix);
+        const ofNode = blocks.get(nodeOf(pod)) ?? new Set();
+        blocks.set(nodeOf(pod), ofNode.add(formatCidr(block)));
+        held += cidrContains(around, address) ? 1 : 0;
+      }
+    }
+    const all = [...blocks.values()].flatMap((ofNode) => [...ofNode]);
+    this.#fact(
+      held === pods && blocks.size === nodes && new Set(all).size === nodes && all.length === nodes,
+      `${held} of ${pods} pods of ${workload} hold addresses of ${pool}: ` +
+        [...blocks].map(([node, ofNode]) => `${node} of ${[...ofNode].join(' and ')}`).join(', '),
     );
   }
 
@@ -204,14 +261,17 @@ export class Guide {
     const refused = pods.filter((pod) => this.#refusals.get(nameOf(pod)) === message);
     this.#fact(
       refused.length === count,
-      `${refused.length} of ${count} pods of ${workload} refused with Spiderpool's words`,
+      `${refused.length} of ${count} pods of ${workload} refused with ${this.#words} words`,
     );
+  }
+
+  get #words(): string {
+    return this.#parts.story.calledAs === 'calico-ipam' ? "Calico's" : "Spiderpool's";
   }
 
   async #expectNothing(): Promise<void> {
     const { runtime } = this.#parts;
-    const kinds = ['Pod', 'SpiderEndpoint', 'SpiderIPPool'] as const;
-    const objects = (await Promise.all(kinds.map((kind) => this.#objects(kind)))).flat();
+    const objects = (await Promise.all(LEFT_KINDS.map((kind) => this.#objects(kind)))).flat();
     const { claims } = await this.#agent.get<CheckResponse>('/v1/ipam/check');
     this.#fact(
       objects.length === 0 && claims === 0 && runtime.count === 0,
@@ -230,8 +290,35 @@ function nameOf({ metadata }: KubeObject): string {
   return `${metadata.namespace}/${metadata.name}`;
 }
 
+/** The Deployment, StatefulSet, … that the pod is of; a bare pod's own name. */
+function workloadOf(pod: KubeObject): string {
+  const owner = controllerOf(pod);
+  const hash = pod.metadata.labels?.['pod-template-hash'];
+  return owner === undefined
+    ? pod.metadata.name
+    : hash === undefined || owner.kind !== 'ReplicaSet'
+      ? owner.name
+      : owner.name.slice(0, -`-${hash}`.length);
+}
+
+function nodeOf({ spec }: KubeObject): string {
+  return (spec as { nodeName?: string } | undefined)?.nodeName ?? '';
+}
+
+function bare(address: string): string {
+  return address.split('/')[0]!;
+}
+
+function familyOfText(address: string): 4 | 6 {
+  return address.includes(':') ? 6 : 4;
+}
+
+function cidrAround(address: Address, prefix: number): Cidr {
+  return parseCidr(`${formatAddress(address)}/${prefix}`)!.cidr;
+}
+
 /** `address` with or without a prefix length. */
 function isWithin(address: string, first: string, last: string): boolean {
-  const [at, from, to] = [address.split('/')[0]!, first, last].map(parseAddress);
+  const [at, from, to] = [bare(address), first, last].map(parseAddress);
   return compareAddresses(at!, from!) >= 0 && compareAddresses(at!, to!) <= 0;
 }

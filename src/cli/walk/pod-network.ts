@@ -9,6 +9,7 @@
  */
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import type { CalledAs } from '../../choose/subject.ts';
 import { NetworkNamespace } from './network-namespace.ts';
 
 /** Where Debian's containernetworking-plugins puts them. */
@@ -47,8 +48,6 @@ function isProgram(path: string): boolean {
 }
 
 export class PodNetwork implements AsyncDisposable {
-  /** The CNI network config, as the runtime gives it to the plugin. */
-  readonly config: string;
   /** One sentence on what pods are here. */
   readonly description: string;
   readonly #plugins: string;
@@ -58,12 +57,16 @@ export class PodNetwork implements AsyncDisposable {
     this.#plugins = plugins;
     this.description = description;
     this.#host = host;
-    this.config = JSON.stringify({
+  }
+
+  /** The CNI network config, as the runtime gives it to the plugin. */
+  config(calledAs: CalledAs): string {
+    return JSON.stringify({
       cniVersion: '1.0.0',
       name: 'bridge-cni-default',
       type: 'bridge',
       bridge: 'cni0',
-      ipam: { type: 'spiderpool' },
+      ipam: { type: calledAs },
     });
   }
 
@@ -89,9 +92,9 @@ export class PodNetwork implements AsyncDisposable {
   }
 
   /** What the runtime executes: the main plugin, which calls the IPAM plugin, or that one by itself. */
-  get pluginCommand(): readonly [string, ...string[]] {
+  pluginCommand(calledAs: CalledAs): readonly [string, ...string[]] {
     return this.#host === undefined
-      ? [join(this.#plugins, 'spiderpool')]
+      ? [join(this.#plugins, calledAs)]
       : this.#host.inside(join(MAIN_PLUGINS, 'bridge'));
   }
 
