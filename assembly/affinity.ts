@@ -148,9 +148,9 @@ export function resultOffset(result: u32): usize {
   return <usize>top.results + <usize>result * <usize>top.rowBytes;
 }
 
-/** Bytes of a row and of a result register: one bit a pool, pool 0 is bit 0 of byte 0. */
-export function rowBytes(): usize {
-  return header().rowBytes;
+/** Bytes of a result register that can have bits: one bit a pool, pool 0 is bit 0 of byte 0; whole lines. */
+export function resultBytes(): usize {
+  return ((<usize>header().poolLength + 511) >> 9) * LINE_BYTES;
 }
 
 /**
@@ -189,7 +189,7 @@ export function intersectResults(count: u32, result: u32): i32 {
 }
 
 function andListed(withRow: usize, count: u32, result: u32): i32 {
-  return i32(andRows(resultOffset(result), withRow, count, header().rowBytes));
+  return i32(andRows(resultOffset(result), withRow, count, resultBytes()));
 }
 
 /** True when exactly the pools that exist are written down, and every other bit is its row's fill. For verify. */

@@ -7,8 +7,8 @@ export {
   intersectResults,
   intersectRows,
   narrowResult,
+  resultBytes,
   resultOffset,
-  rowBytes,
   setBit,
 } from './affinity';
 export {

@@ -35,16 +35,45 @@ function workspaceFor(ranges: u64): usize {
   return header().workspace;
 }
 
-/** True when first ≤ last in every range and each range begins behind the one before it, with a gap. */
-export function isNormalized(list: usize, count: u32): bool {
-  for (let i: u32 = 0; i < count; i++) {
-    const range = rangeAt(list, i);
-    const high = rangeFirstHigh(range);
-    const low = rangeFirstLow(range);
-    if (wideLess(rangeLastHigh(range), rangeLastLow(range), high, low)) return false;
-    if (i !== 0 && !beginsBeyond(range - RANGE_BYTES, high, low)) return false;
-  }
+/**
+ * True when first ≤ last, and the range begins behind the last address before it, with a gap. Without
+ * branches, because the sweeps ask it of every range.
+ */
+function isBehind(
+  beforeHigh: u64,
+  beforeLow: u64,
+  high: u64,
+  low: u64,
+  lastHigh: u64,
+  lastLow: u64,
+): bool {
+  const reversed = u32(lastHigh < high) | (u32(lastHigh === high) & u32(lastLow < low));
+  const behind = u32(beforeHigh < high) | (u32(beforeHigh === high) & u32(beforeLow < low));
+  const touches = u32(low - beforeLow === 1) & u32(high - beforeHigh === u64(low === 0));
+  return (behind & ~(reversed | touches)) !== 0;
+}
+
+/** True when the range is not reversed and begins behind the one before it in the list, with a gap. */
+function isInPlace(list: usize, index: u32): bool {
+  const range = rangeAt(list, index);
+  const high = rangeFirstHigh(range);
+  const low = rangeFirstLow(range);
+  const lastHigh = rangeLastHigh(range);
+  const lastLow = rangeLastLow(range);
+  if (index === 0) return wideLessOrEqual(high, low, lastHigh, lastLow);
+  const before = range - RANGE_BYTES;
+  return isBehind(rangeLastHigh(before), rangeLastLow(before), high, low, lastHigh, lastLow);
+}
+
+/** True when the ranges from `from` on are in their places. */
+function areInPlace(list: usize, from: u32, count: u32): bool {
+  for (let i = from; i < count; i++) if (!isInPlace(list, i)) return false;
   return true;
+}
+
+/** True when the list is normalized. */
+export function isNormalized(list: usize, count: u32): bool {
+  return areInPlace(list, 0, count);
 }
 
 /** True when the address lies behind the range with at least one address between them. */
@@ -166,13 +195,13 @@ function appendMerged(to: usize, length: u32, range: usize): u32 {
 export function uniteRanges(aCount: u32, bCount: u32): i32 {
   const a = workspaceFor((<u64>aCount + <u64>bCount) * 2);
   const b = rangeAt(a, aCount);
-  if (!isNormalized(a, aCount) || !isNormalized(b, bCount)) return STATUS_RANGES_INVALID;
   const result = rangeAt(b, bCount);
   let length: u32 = 0;
   let i: u32 = 0;
   let j: u32 = 0;
   while (i < aCount || j < bCount) {
     const takeB = i === aCount || (j < bCount && beginsBefore(rangeAt(b, j), rangeAt(a, i)));
+    if (!isInPlace(takeB ? b : a, takeB ? j : i)) return STATUS_RANGES_INVALID;
     length = appendMerged(result, length, takeB ? rangeAt(b, j) : rangeAt(a, i));
     if (takeB) j++;
     else i++;
@@ -184,22 +213,17 @@ export function uniteRanges(aCount: u32, bCount: u32): i32 {
 export function intersectRanges(aCount: u32, bCount: u32): i32 {
   const a = workspaceFor((<u64>aCount + <u64>bCount) * 2);
   const b = rangeAt(a, aCount);
-  if (!isNormalized(a, aCount) || !isNormalized(b, bCount)) return STATUS_RANGES_INVALID;
   const result = rangeAt(b, bCount);
   let length: u32 = 0;
   let i: u32 = 0;
   let j: u32 = 0;
   while (i < aCount && j < bCount) {
+    if (!isInPlace(a, i) || !isInPlace(b, j)) return STATUS_RANGES_INVALID;
     const left = rangeAt(a, i);
     const right = rangeAt(b, j);
     // The common part runs from the later first to the earlier last.
     const later = beginsBefore(left, right) ? right : left;
-    const leftEnds = wideLess(
-      rangeLastHigh(left),
-      rangeLastLow(left),
-      rangeLastHigh(right),
-      rangeLastLow(right),
-    );
+    const leftEnds = endsBefore(left, right);
     const earlier = leftEnds ? left : right;
     const firstHigh = rangeFirstHigh(later);
     const firstLow = rangeFirstLow(later);
@@ -211,7 +235,13 @@ export function intersectRanges(aCount: u32, bCount: u32): i32 {
     if (leftEnds) i++;
     else j++;
   }
-  return i32(length);
+  const rest = areInPlace(a, i, aCount) && areInPlace(b, j, bCount);
+  return rest ? i32(length) : STATUS_RANGES_INVALID;
+}
+
+/** True when range a ends before range b. */
+function endsBefore(a: usize, b: usize): bool {
+  return wideLess(rangeLastHigh(a), rangeLastLow(a), rangeLastHigh(b), rangeLastLow(b));
 }
 
 /**
@@ -224,11 +254,17 @@ export function intersectRanges(aCount: u32, bCount: u32): i32 {
 export function subtractRanges(aCount: u32, bCount: u32): i32 {
   const a = workspaceFor((<u64>aCount + <u64>bCount) * 2);
   const b = rangeAt(a, aCount);
-  if (!isNormalized(a, aCount) || !isNormalized(b, bCount)) return STATUS_RANGES_INVALID;
   const result = rangeAt(b, bCount);
-  let length: u32 = 0;
+  if (bCount !== 0 && !isInPlace(b, 0)) return STATUS_RANGES_INVALID;
+  let to = result;
+  // The range of b that comes next; it is loaded once, where it becomes that.
   let j: u32 = 0;
+  let cutHigh = bCount === 0 ? 0 : rangeFirstHigh(b);
+  let cutLow = bCount === 0 ? 0 : rangeFirstLow(b);
+  let cutLastHigh = bCount === 0 ? 0 : rangeLastHigh(b);
+  let cutLastLow = bCount === 0 ? 0 : rangeLastLow(b);
   for (let i: u32 = 0; i < aCount; i++) {
+    if (!isInPlace(a, i)) return STATUS_RANGES_INVALID;
     const range = rangeAt(a, i);
     const lastHigh = rangeLastHigh(range);
     const lastLow = rangeLastLow(range);
@@ -236,26 +272,36 @@ export function subtractRanges(aCount: u32, bCount: u32): i32 {
     let high = rangeFirstHigh(range);
     let low = rangeFirstLow(range);
     let open = true;
-    while (open && j < bCount) {
-      const cut = rangeAt(b, j);
-      const cutLastHigh = rangeLastHigh(cut);
-      const cutLastLow = rangeLastLow(cut);
-      if (wideLess(cutLastHigh, cutLastLow, high, low)) {
-        j++;
-        continue;
+    while (j < bCount) {
+      if (wideLessOrEqual(high, low, cutLastHigh, cutLastLow)) {
+        if (wideLess(lastHigh, lastLow, cutHigh, cutLow)) break;
+        if (wideLess(high, low, cutHigh, cutLow)) {
+          // The cut begins behind an undecided address, so the one before it exists.
+          setRange(to, high, low, cutHigh - u64(cutLow === 0), cutLow - 1);
+          to += RANGE_BYTES;
+        }
+        open = wideLess(cutLastHigh, cutLastLow, lastHigh, lastLow);
+        if (!open) break;
+        low = cutLastLow + 1;
+        high = cutLastHigh + u64(low === 0);
       }
-      const cutHigh = rangeFirstHigh(cut);
-      const cutLow = rangeFirstLow(cut);
-      if (wideLess(lastHigh, lastLow, cutHigh, cutLow)) break;
-      if (wideLess(high, low, cutHigh, cutLow)) {
-        // The cut begins behind an undecided address, so the one before it exists.
-        setRange(rangeAt(result, length++), high, low, cutHigh - u64(cutLow === 0), cutLow - 1);
+      // The cut lies wholly before what is undecided.
+      if (++j === bCount) break;
+      const next = rangeAt(b, j);
+      cutHigh = rangeFirstHigh(next);
+      cutLow = rangeFirstLow(next);
+      const beforeHigh = cutLastHigh;
+      const beforeLow = cutLastLow;
+      cutLastHigh = rangeLastHigh(next);
+      cutLastLow = rangeLastLow(next);
+      if (!isBehind(beforeHigh, beforeLow, cutHigh, cutLow, cutLastHigh, cutLastLow)) {
+        return STATUS_RANGES_INVALID;
       }
-      open = wideLess(cutLastHigh, cutLastLow, lastHigh, lastLow);
-      low = cutLastLow + 1;
-      high = cutLastHigh + u64(low === 0);
     }
-    if (open) setRange(rangeAt(result, length++), high, low, lastHigh, lastLow);
+    if (open) {
+      setRange(to, high, low, lastHigh, lastLow);
+      to += RANGE_BYTES;
+    }
   }
-  return i32(length);
+  return areInPlace(b, j, bCount) ? i32((to - result) / RANGE_BYTES) : STATUS_RANGES_INVALID;
 }

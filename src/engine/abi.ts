@@ -71,7 +71,7 @@ export interface EngineExports {
   narrowResult(count: number, result: number): number;
   intersectResults(count: number, result: number): number;
   resultOffset(result: number): number;
-  rowBytes(): number;
+  resultBytes(): number;
 
   verify(): number;
 

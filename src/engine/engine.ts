@@ -431,12 +431,18 @@ export class Engine {
     return pools;
   }
 
+  /** A copy of a result register: 32 pools a word, pool 0 is bit 0 of the first. */
+  resultWords(result: number): Uint32Array {
+    const [at, length] = this.#resultWords(result);
+    return this.#instance.words.slice(at, at + length);
+  }
+
   /** Index of the register's first word, and how many words it has. */
   #resultWords(result: number): readonly [number, number] {
     try {
       const { wasm } = this.#instance;
       const offset = wasm.resultOffset(result);
-      return offset === 0 ? [0, 0] : [offset >>> 2, wasm.rowBytes() >>> 2];
+      return offset === 0 ? [0, 0] : [offset >>> 2, wasm.resultBytes() >>> 2];
     } catch (cause) {
       throw this.#instance.lose(cause);
     }
