@@ -1,8 +1,8 @@
-// Starts a TypeScript file where Node can read it, else says so in one line: `node scripts/launch.mjs FILE …`.
-// The file sees itself as the program that was started. Plain JavaScript in the syntax of old Nodes.
-import '../src/cli/require-node.mjs';
+// Starts a TypeScript file where that can work, else says in one line why not:
+// `node scripts/launch.mjs FILE.ts [ARGUMENTS]`. The file sees itself as the program that was started.
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { loadTypeScript } from '../src/cli/load-typescript.mjs';
 
 const [node, , script, ...args] = process.argv;
 if (script === undefined) {
@@ -11,4 +11,4 @@ if (script === undefined) {
 }
 const path = resolve(script);
 process.argv = [node, path, ...args];
-await import(pathToFileURL(path).href);
+await loadTypeScript(pathToFileURL(path).href);

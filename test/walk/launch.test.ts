@@ -1,4 +1,4 @@
-/** With a Node that cannot read TypeScript every command says so in one line. */
+/** Where TypeScript cannot be started, every command says why in one line. */
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -54,6 +54,19 @@ for (const { name, node, flags } of NODES) {
     });
   });
 }
+
+test.each(['commander', '@scope/name'])('a checkout without %s says how to get it', (name) => {
+  const file = join(scratchFolder(), 'needs.ts');
+  writeFileSync(file, `import '${name}';\n`);
+  const run = spawnSync(process.execPath, ['scripts/launch.mjs', file], {
+    cwd: PACKAGE_FOLDER,
+    encoding: 'utf8',
+  });
+  expect({ status: run.status, err: run.stderr }).toEqual({
+    status: 1,
+    err: `error: the package ${name} is not installed: run \`npm ci\`\n`,
+  });
+});
 
 test('the launcher hands its arguments on, and the file sees itself as the program', () => {
   const file = join(scratchFolder(), 'show.ts');
