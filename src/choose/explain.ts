@@ -18,10 +18,12 @@ import { warningsOf } from './warnings.ts';
 export interface PoolUsage {
   counts(pool: Pool): PoolCounts | undefined;
   /**
-   * The address that the pool would give after `given` others, 0 for the very next; undefined where
-   * it would have none, or only addresses at rest.
+   * The address that the pool, a candidate of `family`, would give a pod on `node` after `given`
+   * others, 0 for the very next; undefined where it would have none, or only addresses at rest.
    */
-  peek(pool: Pool, given: number): Address | undefined;
+  peek(pool: Pool, given: number, family: FamilyChoice, node: string): Address | undefined;
+  /** What keeps the node from another block, in Calico's words; undefined where nothing does. */
+  obstacle(family: FamilyChoice, node: string): string | undefined;
 }
 
 /** One pool of the source, and what came of it. */
@@ -135,15 +137,17 @@ function explainInterfaces(
   refusals: OrbweaverError[],
 ): InterfaceLine[] {
   const given = new Map<Pool, number>();
+  const node = context.subject.node.name;
   return choice.interfaces.map((item) => ({
     name: item.name,
     order: item.order,
     cleanGateway: item.cleanGateway,
     families: item.families.map((family) => {
-      const next = nextOf(family, usage, given);
+      const next = nextOf(family, usage, given, node);
       const counts = family.candidates.flatMap((pool) => usage.counts(pool) ?? []);
-      if (isExhausted(family, next, counts)) {
-        refusals.push(exhaustedError(choice, item, family, counts));
+      const obstacle = next === undefined ? usage.obstacle(family, node) : undefined;
+      if (isExhausted(family, next, counts, obstacle)) {
+        refusals.push(exhaustedError(choice, item, family, counts, obstacle));
       }
       return explainFamily(context, choice, family, usage, next);
     }),
@@ -155,10 +159,11 @@ function nextOf(
   family: FamilyChoice,
   usage: PoolUsage,
   given: Map<Pool, number>,
+  node: string,
 ): NextAddress | undefined {
   for (const pool of family.candidates) {
     const before = given.get(pool) ?? 0;
-    const address = family.requested ?? usage.peek(pool, before);
+    const address = family.requested ?? usage.peek(pool, before, family, node);
     if (address !== undefined) {
       given.set(pool, before + 1);
       return { address, pool: pool.name };
@@ -167,15 +172,17 @@ function nextOf(
   return undefined;
 }
 
+/** Addresses at rest are given when nothing else is left. What is free is out of reach behind an obstacle. */
 function isExhausted(
   family: FamilyChoice,
   next: NextAddress | undefined,
   counts: readonly PoolCounts[],
+  obstacle: string | undefined,
 ): boolean {
   return (
     family.candidates.length > 0 &&
     next === undefined &&
-    counts.every((count) => count.free + count.resting === 0)
+    counts.every(({ free, resting }) => resting === 0 && (free === 0 || obstacle !== undefined))
   );
 }
 

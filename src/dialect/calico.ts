@@ -10,7 +10,7 @@ import { RangeSet } from '../net/range-set.ts';
 import { parseCalicoSelector } from '../selector/calico-selector.ts';
 import { invalid, required } from '../selector/field-error.ts';
 import type { KubeObject } from './kube-object.ts';
-import type { Affinity, CalicoPool, Pool } from './pool.ts';
+import type { Affinity, CalicoPool, Pool, UnitRules } from './pool.ts';
 import {
   booleanAt,
   type Fields,
@@ -36,13 +36,7 @@ const SECOND_MS = 1000;
 const ALL_IPV4 = RangeSet.of([{ first: [0, 0, 0xffff, 0], last: [0, 0, 0xffff, 0xffffffff] }]);
 
 /** What an IPAMConfiguration says, defaults filled in. */
-export interface CalicoIpamConfig {
-  /** A node takes addresses only from blocks of its own. */
-  readonly strictAffinity: boolean;
-  /** False: a node never claims another block. */
-  readonly autoAllocateBlocks: boolean;
-  /** Blocks that a node may own per family; at least 1. */
-  readonly maxBlocksPerHost: number;
+export interface CalicoIpamConfig extends UnitRules {
   /** Rest of a released address in milliseconds; undefined where the object does not say. */
   readonly restMs: number | undefined;
 }
@@ -63,7 +57,7 @@ export function readCalicoPool(object: KubeObject, config: CalicoIpamConfig): Po
   return inObject(object, () => {
     const spec = specOf(object);
     const cidr = poolCidr(spec).cidr;
-    const calico = calicoPart(spec, cidr.family);
+    const calico = calicoPart(spec, cidr.family, config);
     const { metadata } = object;
     return {
       dialect: 'calico',
@@ -101,11 +95,13 @@ export function poolCidr(spec: Fields): { readonly cidr: Cidr; readonly hostBits
   return { cidr, hostBits: address.some((word, index) => word !== cidr.first[index]) };
 }
 
-function calicoPart(spec: Fields, family: Family): CalicoPool {
+function calicoPart(spec: Fields, family: Family, config: CalicoIpamConfig): CalicoPool {
+  const { strictAffinity, autoAllocateBlocks, maxBlocksPerHost } = config;
   const uses = textsAt(spec.allowedUses, 'spec.allowedUses') ?? [];
   const mode = textAt(spec.assignmentMode, 'spec.assignmentMode');
   return {
     blockSize: integerAt(spec.blockSize, 'spec.blockSize') || BLOCK_SIZE_DEFAULT[family],
+    unitRules: { strictAffinity, autoAllocateBlocks, maxBlocksPerHost },
     allowedUses: uses.length === 0 ? USES_DEFAULT : (uses as readonly Use[]),
     assignmentMode: mode === 'Manual' ? 'Manual' : 'Automatic',
     natOutgoing: booleanAt(spec.natOutgoing, 'spec.natOutgoing') ?? false,

@@ -23,10 +23,21 @@ export type Affinity =
   | { readonly kind: 'names'; readonly names: readonly string[] }
   | { readonly kind: 'selector'; readonly selector: Selector };
 
+/** How nodes may use affinity units: what the IPAMConfiguration says (reference/calico.md 3.5). */
+export interface UnitRules {
+  /** A node takes addresses only from units of its own. */
+  readonly strictAffinity: boolean;
+  /** False: a node never claims another unit. */
+  readonly autoAllocateBlocks: boolean;
+  /** Units that a node may own, per family and over all pools that a pod may use; at least 1. */
+  readonly maxBlocksPerHost: number;
+}
+
 /** What only Calico's IPPool says. */
 export interface CalicoPool {
   /** Prefix length of an affinity unit, 20–32 or 116–128. */
   readonly blockSize: number;
+  readonly unitRules: UnitRules;
   readonly allowedUses: readonly ('Workload' | 'Tunnel' | 'LoadBalancer')[];
   readonly assignmentMode: 'Automatic' | 'Manual';
   readonly natOutgoing: boolean;

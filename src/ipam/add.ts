@@ -96,10 +96,14 @@ async function claimNew(
   const { hold, choice } = parts.allocator.hold(
     (catalog) => choose(catalog, parts.cluster.conf(), resolved.subject),
     (item) => !claimed.has(item.name === '' ? item.order : item.name),
+    { node: resolved.node, nonce: parts.nonce },
   );
   const claims = claimsOf(parts, call, resolved, hold, choice);
   const outcome = await parts.ledger
-    .commit(hold.slots.map((slot, at) => ({ was: slot.was, now: claims[at] as Claim })))
+    .commit(
+      hold.slots.map((slot, at) => ({ was: slot.was, now: claims[at] as Claim })),
+      hold.units.map(({ write }) => write),
+    )
     .finally(() => parts.allocator.settle(hold));
   if (outcome.kind === 'lost') {
     return undefined;

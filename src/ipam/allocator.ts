@@ -10,6 +10,7 @@ import { Catalog } from '../choose/catalog.ts';
 import type { Choice, FamilyChoice, InterfaceChoice } from '../choose/choice.ts';
 import {
   addressTakenError,
+  calicoAddressError,
   type Exhausted,
   exhaustedGroupsError,
   type PoolCounts,
@@ -18,9 +19,19 @@ import type { Pool } from '../dialect/pool.ts';
 import { Engine } from '../engine/engine.ts';
 import { EngineLost } from '../engine/engine-lost.ts';
 import { type Address, type Family, formatAddress } from '../net/address.ts';
+import { formatCidr } from '../net/cidr.ts';
 import { RangeSet } from '../net/range-set.ts';
 import { holderText } from './holder-text.ts';
-import type { Clock, Cluster, Ledger, Line, Resting } from './ports.ts';
+import { type HeldUnit, PendingUnits } from './pending-units.ts';
+import type { Clock, Cluster, Ledger, Line, Resting, Unit } from './ports.ts';
+import { UnitIndex } from './unit-index.ts';
+import {
+  type Licence,
+  licenceOf,
+  type UnitFind,
+  type UnitPool,
+  UnitSearch,
+} from './unit-search.ts';
 
 /** A slot chosen for one interface and family, marked used in the engine and not yet in the ledger. */
 export interface HeldSlot {
@@ -34,6 +45,15 @@ export interface HeldSlot {
 /** All slots of one ADD: every interface and family, or none (I5). */
 export interface Hold {
   readonly slots: readonly HeldSlot[];
+  /** Affinity units that the node becomes the owner of with these slots. */
+  readonly units: readonly HeldUnit[];
+}
+
+/** For whom slots are held. */
+export interface Claimant {
+  readonly node: string;
+  /** Fresh for every change of a unit's owner (rule 1). */
+  readonly nonce: () => string;
 }
 
 interface PoolEntry {
@@ -41,6 +61,20 @@ interface PoolEntry {
   readonly handle: number;
   /** The reserved addresses that were left out of the eligible ones. */
   readonly reserved: RangeSet;
+  /** Who owns the affinity units; Calico's pools only. */
+  readonly units: UnitIndex | undefined;
+}
+
+/** An address that a search has marked used in the engine. */
+interface Found extends UnitFind {
+  readonly entry: PoolEntry;
+}
+
+/** What one `hold` has chosen so far. */
+interface Attempt {
+  readonly slots: HeldSlot[];
+  /** By the unit's network. */
+  readonly units: Map<string, HeldUnit>;
 }
 
 const MS_PER_TICK = 1_000;
@@ -52,6 +86,7 @@ export class Allocator {
   readonly #loadEngine: () => Engine;
   /** Addresses of the holds that have not ended, by their text. */
   readonly #held = new Map<string, Address>();
+  readonly #pending = new PendingUnits();
   #engine: Engine;
   #catalog: Catalog;
   #entries = new Map<string, PoolEntry>();
@@ -93,24 +128,27 @@ export class Allocator {
   /**
    * Chooses with `pick` and marks one slot per interface and family of its outcome, or none. The order within
    * a family is DESIGN section 3: pools in candidate order, in a pool the lowest free address that is not at
-   * rest, and addresses at rest only when no candidate has anything else.
+   * rest (in Calico's pools as unit-search.ts says), and addresses at rest only when no candidate has
+   * anything else.
    *
    * Throws what `pick` throws, and ADDRESSES_EXHAUSTED or ADDRESS_TAKEN in the dialect's words. The caller
-   * ends the hold with `settle`.
+   * writes the hold's units with its slots and ends it with `settle`.
    */
   hold(
     pick: (catalog: Catalog) => Choice,
     wanted: (item: InterfaceChoice) => boolean,
+    claimant: Claimant,
   ): { hold: Hold; choice: Choice } {
-    const { slots, choice } = this.withCatalog((catalog) => {
+    const { hold, choice } = this.withCatalog((catalog) => {
       this.#engine.advance(this.#tick(this.#clock.now()));
       const chosen = pick(catalog);
-      return { choice: chosen, slots: this.#holdAll(chosen, wanted) };
+      return { choice: chosen, hold: this.#holdAll(chosen, wanted, claimant) };
     });
-    for (const slot of slots) {
+    for (const slot of hold.slots) {
       this.#held.set(formatAddress(slot.address), slot.address);
     }
-    return { hold: { slots }, choice };
+    this.#pending.begin(hold.units);
+    return { hold, choice };
   }
 
   /**
@@ -118,6 +156,13 @@ export class Allocator {
    * what the ledger says of them now.
    */
   settle(hold: Hold): void {
+    for (const unit of hold.units) {
+      const { cidr } = unit.write.now;
+      const found = this.#ledger.unit(cidr);
+      this.#pending.end(unit, found);
+      const now = this.#pending.of(cidr)?.write.now ?? found;
+      this.#entries.get(keyOf(unit.pool))?.units?.show(cidr, now);
+    }
     for (const slot of hold.slots) {
       this.#held.delete(formatAddress(slot.address));
     }
@@ -158,26 +203,43 @@ export class Allocator {
   }
 
   /**
-   * The address a claim would get from this pool after `given` others, 0 for the very next; undefined where
-   * it would have none, or only addresses at rest. Nothing stays claimed.
+   * The address that a claim from `node` would get from this candidate after `given` others, 0 for the very
+   * next; undefined where it would have none, or only addresses at rest. Nothing stays claimed.
    */
-  peek(pool: Pool, given = 0): Address | undefined {
+  peek(pool: Pool, given: number, family: FamilyChoice, node: string): Address | undefined {
     return this.withCatalog(() => {
       this.#engine.advance(this.#tick(this.#clock.now()));
       const entry = this.#entries.get(keyOf(pool));
-      const taken: Address[] = [];
+      const taken: Found[] = [];
       while (entry !== undefined && taken.length <= given) {
-        const address = this.#engine.claimNext(entry.handle, undefined);
-        if (address === undefined) {
+        const found = this.#searchFree(entry, this.#licence(family, node), node);
+        if (found === undefined) {
           break;
         }
-        taken.push(address);
+        taken.push(found);
+        if (found.claims !== undefined) {
+          const { cidr } = found.claims;
+          entry.units?.show(cidr, { cidr, node, claimedAt: this.#clock.now(), nonce: '' });
+        }
       }
-      for (const address of taken) {
+      for (const { address, claims } of taken.toReversed()) {
         this.#engine.unclaim(address);
+        if (claims !== undefined) {
+          entry?.units?.show(claims.cidr, claims.was);
+        }
       }
-      return taken[given];
+      return taken[given]?.address;
     });
+  }
+
+  /** What keeps a node from another unit of a family's candidates, in Calico's words; undefined: nothing. */
+  obstacle(family: FamilyChoice, node: string): string | undefined {
+    return this.withCatalog(() => this.#licence(family, node).obstacle);
+  }
+
+  /** The affinity units of a pool that somebody owns, in address order. */
+  unitsOf(pool: Pool): Unit[] {
+    return this.withCatalog(() => this.#entries.get(keyOf(pool))?.units?.units() ?? []);
   }
 
   /** Checks the engine from end to end: the first broken invariant in words, or undefined. */
@@ -185,62 +247,136 @@ export class Allocator {
     return this.#guarded(() => this.#engine.verify());
   }
 
-  #holdAll(choice: Choice, wanted: (item: InterfaceChoice) => boolean): HeldSlot[] {
-    const slots: HeldSlot[] = [];
+  #holdAll(choice: Choice, wanted: (item: InterfaceChoice) => boolean, claimant: Claimant): Hold {
+    const attempt: Attempt = { slots: [], units: new Map() };
     const exhausted: Exhausted[] = [];
     try {
       for (const item of choice.interfaces.filter(wanted)) {
         for (const family of item.families) {
-          const found = this.#holdOne(choice, item, family);
-          if (found === undefined) {
-            exhausted.push({ interface: item, family, counts: this.#countsOfCandidates(family) });
-          } else {
-            slots.push(found);
+          if (!this.#holdOne(attempt, choice, item, family, claimant)) {
+            const { obstacle } = this.#licence(family, claimant.node);
+            const counts = this.#countsOfCandidates(family);
+            exhausted.push({ interface: item, family, counts, obstacle });
           }
         }
       }
       if (exhausted.length > 0) {
         throw exhaustedGroupsError(choice, exhausted);
       }
-      return slots;
+      return { slots: attempt.slots, units: [...attempt.units.values()] };
     } catch (error) {
       if (error instanceof OrbweaverError) {
-        for (const slot of slots) {
-          this.#show(slot.address, slot.was);
-        }
+        this.#abandon(attempt);
       }
       throw error;
     }
   }
 
+  #abandon(attempt: Attempt): void {
+    for (const slot of attempt.slots) {
+      this.#show(slot.address, slot.was);
+    }
+    for (const { pool, write } of attempt.units.values()) {
+      const { cidr } = write.now;
+      const before = this.#pending.of(cidr)?.write.now ?? write.was;
+      this.#entries.get(keyOf(pool))?.units?.show(cidr, before);
+    }
+  }
+
   /** An address that the engine calls free but the ledger does not stays used, and the search goes on (I2). */
-  #holdOne(choice: Choice, item: InterfaceChoice, family: FamilyChoice): HeldSlot | undefined {
+  #holdOne(
+    attempt: Attempt,
+    choice: Choice,
+    item: InterfaceChoice,
+    family: FamilyChoice,
+    claimant: Claimant,
+  ): boolean {
     for (;;) {
       const found =
         family.requested === undefined
-          ? this.#search(family)
-          : this.#claimRequested(choice, item, family, family.requested);
-      const was = found && this.#ledger.line(found.address);
+          ? this.#search(family, claimant.node)
+          : this.#claimRequested(choice, item, family, family.requested, claimant.node);
+      if (found === undefined) {
+        return false;
+      }
+      const was = this.#ledger.line(found.address);
       if (was?.state !== 'claimed') {
-        return found && { ...found, interface: item, was };
+        const { address, entry } = found;
+        attempt.slots.push({ address, pool: entry.pool, interface: item, was });
+        this.#holdUnit(attempt, found, claimant);
+        return true;
       }
     }
   }
 
-  #search(family: FamilyChoice): { address: Address; pool: Pool } | undefined {
-    for (const claim of [
-      (handle: number) => this.#engine.claimNext(handle, undefined),
-      (handle: number) => this.#engine.claimResting(handle),
-    ]) {
-      for (const pool of family.candidates) {
-        const entry = this.#entries.get(keyOf(pool));
-        const address = entry && claim(entry.handle);
-        if (address !== undefined) {
-          return { address, pool };
-        }
+  /**
+   * The unit of an address that was found: claimed with it, or about to become the node's by another hold or
+   * another slot of this one; then the write of its owner goes with this claim too.
+   */
+  #holdUnit(attempt: Attempt, { entry, address, claims }: Found, claimant: Claimant): void {
+    if (entry.units === undefined) {
+      return;
+    }
+    if (claims === undefined) {
+      const pending = this.#pending.of(entry.units.networkOf(address));
+      if (pending?.write.now.node === claimant.node) {
+        attempt.units.set(formatCidr(pending.write.now.cidr), pending);
+      }
+      return;
+    }
+    const { cidr, was } = claims;
+    const { node, nonce } = claimant;
+    const now = { cidr, node, claimedAt: this.#clock.now(), nonce: nonce() };
+    attempt.units.set(formatCidr(cidr), { pool: entry.pool, write: { was, now } });
+    entry.units.show(cidr, now);
+  }
+
+  #search(family: FamilyChoice, node: string): Found | undefined {
+    const licence = this.#licence(family, node);
+    const entries = this.#entriesOf(family);
+    for (const entry of entries) {
+      const found = this.#searchFree(entry, licence, node);
+      if (found !== undefined) {
+        return found;
+      }
+    }
+    for (const entry of entries) {
+      const found = this.#searchResting(entry, licence, node);
+      if (found !== undefined) {
+        return found;
       }
     }
     return undefined;
+  }
+
+  #searchFree(entry: PoolEntry, licence: Licence, node: string): Found | undefined {
+    if (hasUnits(entry)) {
+      const search = new UnitSearch(this.#engine, node, this.#clock.now());
+      const found = search.free(entry, licence);
+      return found && { ...found, entry };
+    }
+    const address = this.#engine.claimNext(entry.handle, undefined);
+    return address && { entry, address, claims: undefined };
+  }
+
+  #searchResting(entry: PoolEntry, licence: Licence, node: string): Found | undefined {
+    if (hasUnits(entry)) {
+      const search = new UnitSearch(this.#engine, node, this.#clock.now());
+      const found = search.resting(entry, licence, (address) =>
+        this.#show(address, this.#ledger.line(address)),
+      );
+      return found && { ...found, entry };
+    }
+    const address = this.#engine.claimResting(entry.handle);
+    return address && { entry, address, claims: undefined };
+  }
+
+  #licence(family: FamilyChoice, node: string): Licence {
+    return licenceOf(this.#entriesOf(family).filter(hasUnits), node);
+  }
+
+  #entriesOf(family: FamilyChoice): PoolEntry[] {
+    return family.candidates.flatMap((pool) => this.#entries.get(keyOf(pool)) ?? []);
   }
 
   #claimRequested(
@@ -248,20 +384,30 @@ export class Allocator {
     item: InterfaceChoice,
     family: FamilyChoice,
     address: Address,
-  ): { address: Address; pool: Pool } {
+    node: string,
+  ): Found {
+    // Every candidate holds the address, and a choice has only pools that the catalog knows.
+    const entry = this.#entriesOf(family)[0]!;
+    let unit: UnitFind = { address, claims: undefined };
+    if (hasUnits(entry)) {
+      const found = new UnitSearch(this.#engine, node, this.#clock.now()).requested(entry, address);
+      if (typeof found === 'string') {
+        const owner = entry.units.ownerOf(address)?.node ?? 'nobody';
+        const cidr = formatCidr(entry.units.networkOf(address));
+        throw calicoAddressError(found, family.road, `block ${cidr} is owned by ${owner}`);
+      }
+      unit = found;
+    }
     if (this.#engine.claimAddress(address) === 'used') {
       const line = this.#ledger.line(address);
       const holder = line?.state === 'claimed' ? holderText(line) : 'an ADD in progress';
       throw addressTakenError(choice, item, family, holder);
     }
-    return { address, pool: family.candidates[0] as Pool };
+    return { ...unit, entry };
   }
 
   #countsOfCandidates(family: FamilyChoice): PoolCounts[] {
-    return family.candidates.flatMap((pool) => {
-      const entry = this.#entries.get(keyOf(pool));
-      return entry === undefined ? [] : [this.#countsOf(entry)];
-    });
+    return this.#entriesOf(family).map((entry) => this.#countsOf(entry));
   }
 
   #countsOf(entry: PoolEntry): PoolCounts {
@@ -329,14 +475,26 @@ export class Allocator {
     if (before === undefined) {
       const handle = this.#engine.addPool(pool.ranges.subtract(reserved).words);
       this.#catalog.put(pool, handle);
-      return { pool, handle, reserved };
+      return { pool, handle, reserved, units: this.#readUnits(pool) };
     }
     if (before.pool.revision === pool.revision && before.reserved.equals(reserved)) {
       return before;
     }
     this.#engine.replacePool(before.handle, pool.ranges.subtract(reserved).words);
     this.#catalog.put(pool, before.handle);
-    return { pool, handle: before.handle, reserved };
+    return { pool, handle: before.handle, reserved, units: this.#readUnits(pool) };
+  }
+
+  /** A pool of the same name may be another one by now, so its units are read again with every edit. */
+  #readUnits(pool: Pool): UnitIndex | undefined {
+    if (pool.calico === undefined) {
+      return undefined;
+    }
+    const units = new UnitIndex(pool, this.#ledger.units(pool.subnet));
+    for (const { write } of this.#pending.all()) {
+      units.show(write.now.cidr, write.now);
+    }
+    return units;
   }
 
   /** Runs an engine step that may be repeated; a lost engine is replaced once. */
@@ -377,6 +535,10 @@ export class Allocator {
     }
     this.#engine.advance(this.#tick(now));
   }
+}
+
+function hasUnits(entry: PoolEntry): entry is PoolEntry & UnitPool {
+  return entry.units !== undefined;
 }
 
 function keyOf(pool: Pool): string {

@@ -26,6 +26,7 @@ function usageOf(free: number, resting = 0): PoolUsage {
       const [range] = pool.ranges.ranges();
       return range !== undefined && given < free ? addToAddress(range.first, given) : undefined;
     },
+    obstacle: () => undefined,
   };
 }
 

@@ -351,6 +351,7 @@ describe('readCalicoPool', () => {
       restMs: undefined,
       calico: {
         blockSize: 26,
+        unitRules: { strictAffinity: false, autoAllocateBlocks: true, maxBlocksPerHost: 20 },
         allowedUses: ['Workload', 'Tunnel'],
         assignmentMode: 'Automatic',
         natOutgoing: false,

@@ -62,6 +62,7 @@ export function calicoPool(
     ranges: RangeSet.of([{ first: subnet.first, last: lastOfCidr(subnet) }]),
     calico: {
       blockSize: subnet.family === 4 ? 26 : 122,
+      unitRules: { strictAffinity: false, autoAllocateBlocks: true, maxBlocksPerHost: 20 },
       allowedUses: ['Workload', 'Tunnel'],
       assignmentMode: 'Automatic',
       natOutgoing: false,
