@@ -4,6 +4,7 @@ import { readManifestFiles, type SourcedObject } from '../agent/manifest-files.t
 import type { ApplyRequest, ApplyResponse, ApplyResult } from '../agent/protocol.ts';
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { KINDS } from '../dialect/kinds.ts';
+import type { KubeObject } from '../dialect/kube-object.ts';
 import { declareCommand, withFiles, withSocket } from './command.ts';
 import { describeError } from './failure.ts';
 import { objectName } from './object-name.ts';
@@ -61,6 +62,24 @@ export async function sendManifests(
     progress.update(`${at + request.objects.length} of ${objects.length} objects`);
   }
   progress.end();
+}
+
+/** Creates one object that a command line describes. Throws the error that it met. */
+export async function sendObject(
+  shell: Shell,
+  options: SocketOption,
+  object: KubeObject,
+): Promise<void> {
+  const request: ApplyRequest = { objects: [object], mode: 'create' };
+  const { results } = await shell.agent(options).post<ApplyResponse>('/v1/apply', request);
+  for (const { error } of results) {
+    if (error !== undefined) {
+      throw new OrbweaverError(error.code, error.message, error.details);
+    }
+  }
+  for (const result of results) {
+    reportResult(shell, result);
+  }
 }
 
 function reportResult(shell: Shell, result: ApplyResult): void {

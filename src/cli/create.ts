@@ -1,28 +1,39 @@
 /** `orbweaver create …`. */
 import type { Command } from 'commander';
-import type { ApplyResponse } from '../agent/protocol.ts';
 import { OrbweaverError } from '../catalogue/errors.ts';
-import { type FileOptions, sendManifests } from './apply.ts';
-import { declareCommand, withFiles, withSocket } from './command.ts';
-import { objectName } from './object-name.ts';
+import { type FileOptions, sendManifests, sendObject } from './apply.ts';
+import { declareCommand, withFiles, withNamespace, withSocket } from './command.ts';
+import { deploymentOf, readReplicas } from './generated-object.ts';
 import type { Shell, SocketOption } from './shell.ts';
+
+interface DeploymentOptions extends SocketOption {
+  readonly image: string[];
+  readonly replicas: number;
+  readonly namespace: string;
+}
 
 /** Declares `orbweaver create`; its action writes to the shell. */
 export function createCommand(shell: Shell): Command {
   const command = declareCommand({
     usage: 'create',
-    summary: 'Create a namespace, or the objects of manifests that must not exist yet',
-    examples: ['create namespace test-ns', 'create -f nginx-dp.yaml'],
+    summary:
+      'Create a namespace, a Deployment, or the objects of manifests, none of which may exist yet',
+    examples: [
+      'create namespace test-ns',
+      'create deployment my-deploy --image=nginx --replicas=3',
+      'create -f nginx-dp.yaml',
+    ],
   });
   withSocket(withFiles(command, false));
   command.option('-n, --namespace <name>', 'the namespace of objects that state none');
   command.action((options: Partial<FileOptions>) => {
     if (options.filename === undefined) {
-      throw new OrbweaverError('USAGE', 'create needs -f FILE, or `namespace NAME`');
+      const what = 'create needs -f FILE, `namespace NAME` or `deployment NAME --image=IMAGE`';
+      throw new OrbweaverError('USAGE', what);
     }
     return sendManifests(shell, { ...options, filename: options.filename }, 'create');
   });
-  return command.addCommand(createNamespace(shell));
+  return command.addCommand(createNamespace(shell)).addCommand(createDeployment(shell));
 }
 
 function createNamespace(shell: Shell): Command {
@@ -31,15 +42,26 @@ function createNamespace(shell: Shell): Command {
     summary: 'Create a namespace',
     examples: ['create namespace test-ns'],
   }).alias('ns');
-  return withSocket(command).action(async (name: string, options: SocketOption) => {
-    const object = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
-    const { results } = await shell
-      .agent(options)
-      .post<ApplyResponse>('/v1/apply', { objects: [object], mode: 'create' });
-    const [result] = results;
-    if (result?.error !== undefined) {
-      throw new OrbweaverError(result.error.code, result.error.message, result.error.details);
-    }
-    shell.terminal.out(`${objectName({ ...object, name })} created\n`);
-  });
+  return withSocket(command).action((name: string, options: SocketOption) =>
+    sendObject(shell, options, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }),
+  );
+}
+
+function createDeployment(shell: Shell): Command {
+  const command = declareCommand({
+    usage: 'deployment <name>',
+    summary: 'Create a Deployment, which is expanded once into its pods',
+    more: 'Nothing runs an image here; it is kept and shown.',
+    examples: ['create deployment my-deploy --image=nginx', 'create deploy web --image=nginx -r 3'],
+  }).alias('deploy');
+  return withSocket(withNamespace(command))
+    .requiredOption(
+      '--image <image>',
+      'the image of a container; may be repeated',
+      (value: string, before: string[] | undefined) => [...(before ?? []), value],
+    )
+    .option('-r, --replicas <count>', 'how many pods', readReplicas, 1)
+    .action((name: string, options: DeploymentOptions) =>
+      sendObject(shell, options, deploymentOf(name, options)),
+    );
 }

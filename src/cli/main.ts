@@ -15,6 +15,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Declare>>> = {
   agent: async () => (await import('./agent.ts')).agentCommand,
   apply: async () => (await import('./apply.ts')).applyCommand,
   create: async () => (await import('./create.ts')).createCommand,
+  run: async () => (await import('./run.ts')).runPodCommand,
   delete: async () => (await import('./delete.ts')).deleteCommand,
   get: async () => (await import('./get.ts')).getCommand,
   describe: async () => (await import('./describe.ts')).describeCommand,

@@ -17,7 +17,7 @@ import { chooseStories } from './stories.ts';
 import type { Story } from './story.ts';
 
 export interface WalkOptions {
-  /** Names of walks; none: all. */
+  /** Names of walks; none: the first two. */
   readonly names: readonly string[];
   /** End after the walk; otherwise an agent stays up until it is interrupted. */
   readonly once: boolean;
@@ -97,14 +97,14 @@ class Walk {
     const network = stack.use(await PodNetwork.open(PLUGINS, this.#options.namespaces));
     this.#narrator.say(
       `Orbweaver ${ownVersion()} on Node ${process.versions.node} walks through ` +
-        `${stories.map(({ name }) => name).join(' and ')}.`,
+        `${stories.map(({ name }) => name).join(', ')}.`,
       network.description,
       'In a checkout, `orbweaver` stands for `npm run -s orbweaver --`.',
     );
     let failures = 0;
     for (const [index, story] of stories.entries()) {
       this.#narrator.title(`Walk ${index + 1} of ${stories.length}, ${story.name}: ${story.title}`);
-      failures += await this.#tell(story, join(scratch, story.name), network);
+      failures += await this.#tell(story, join(scratch, `walk-${index + 1}`), network);
     }
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
     const verdict = failures === 0 ? 'as expected' : `${failures} things NOT as expected`;
@@ -139,7 +139,7 @@ class Walk {
     stack.use(agent);
     narrator.inner.out(`${ready}\n`);
     narrator.command(`export ORBWEAVER_SOCKET=${shellLine([agent.socket])}`);
-    const runtime = stack.use(new ContainerRuntime(network, agent.socket));
+    const runtime = stack.use(new ContainerRuntime(network, agent.socket, story.calledAs));
     return new Guide({
       story,
       narrator,
