@@ -119,22 +119,26 @@ function bigSubtract(a: readonly BigRange[], b: readonly BigRange[]): BigRange[]
   return result;
 }
 
-/** Sorted ranges one behind the other in a grid, so that two such lists overlap all along in every way. */
-function overlappingRanges(count: number, seed: number): BigRange[] {
-  const random = randomNumbers(seed);
-  const cell = 1n << 40n;
-  return Array.from({ length: count }, (_, i) => {
-    const first =
-      (0x20010db8n << 96n) + BigInt(i) * cell + BigInt(random() % 0x10000) * (cell >> 17n);
-    return { first, last: first + BigInt(random() % 0x10000) * (cell >> 17n) };
-  });
+/** As `ips` and `excludeIPs` of pools: ranges in networks of their own, and in each a range to take out. */
+function rangesWithHoles(count: number): { ranges: BigRange[]; holes: BigRange[] } {
+  const random = randomNumbers(3);
+  const ranges: BigRange[] = [];
+  const holes: BigRange[] = [];
+  for (let i = 0; i < count; i++) {
+    const first = (0x20010db8n << 96n) + (BigInt(i) << 70n);
+    const width = 1_000 + (random() % 60_000);
+    const begin = 1 + (random() % (width - 2));
+    const end = begin + (random() % (width - begin));
+    ranges.push({ first, last: first + BigInt(width) });
+    holes.push({ first: first + BigInt(begin), last: first + BigInt(end) });
+  }
+  return { ranges, holes };
 }
 
 function subtraction(size: Size): Row {
   const count = size === 'full' ? 100_000 : 500;
   const rounds = size === 'full' ? 12 : 2;
-  const a = overlappingRanges(count, 3);
-  const b = overlappingRanges(count, 5);
+  const { ranges: a, holes: b } = rangesWithHoles(count);
   const algebra = RangeAlgebra.load();
   const aWords = algebra.normalize(listOf(a));
   const bWords = algebra.normalize(listOf(b));
