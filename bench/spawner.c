@@ -4,12 +4,14 @@
  * clock, the same environment.
  *
  * spawner --program PATH --count N [--parallel C] [--first I] [--stdin FILE] [--stdout FILE]
- * [--env NAME=VALUE]...
+ * [--env NAME=VALUE]... [--then NAME=VALUE]
  *
  * "{i}" in a value becomes the number of the start (from --first on), so that each start has a
  * container id, a pod name and an interface of its own. The children get only the variables given
  * here. --stdout appends what they print; without it the output is dropped. A start is measured
- * from before its vfork until its exit is collected.
+ * from before its vfork until its exit is collected. With --then each start is followed at once by
+ * a second one, whose environment has that variable instead of its namesake, and the time covers
+ * both.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -35,11 +37,14 @@ static struct {
     long first;
     const char *variables[VARIABLES_MAX];
     int variable_count;
+    const char *then;
 } plan = {.stdin_file = "/dev/null", .stdout_file = "/dev/null", .parallel = 1};
 
 struct running {
     pid_t pid;
     uint64_t started_ns;
+    long number;
+    bool second;
 };
 
 static uint64_t now_ns(void) {
@@ -76,6 +81,9 @@ static void read_arguments(int argc, char **argv) {
             if (plan.variable_count == VARIABLES_MAX) stop(name, "too many variables");
             if (strchr(value, '=') == NULL) stop(value, "is not NAME=VALUE");
             plan.variables[plan.variable_count++] = value;
+        } else if (strcmp(name, "--then") == 0) {
+            if (strchr(value, '=') == NULL) stop(value, "is not NAME=VALUE");
+            plan.then = value;
         } else stop(name, "is not an option");
     }
     if (plan.program == NULL || plan.count == 0) stop("--program and --count", "are needed");
@@ -101,12 +109,23 @@ static char *filled(const char *text, long i) {
     return result;
 }
 
-static struct running start(long i, const posix_spawn_file_actions_t *actions) {
+/* Whether `variable` (NAME=VALUE) has the name of plan.then. */
+static bool is_replaced(const char *variable) {
+    size_t name_length = (size_t)(strchr(plan.then, '=') + 1 - plan.then);
+    return strncmp(variable, plan.then, name_length) == 0;
+}
+
+/* Starts number `i`; `second` as --then says. The clock of the first start goes on in the second. */
+static struct running start(long i, bool second, uint64_t started_ns,
+                            const posix_spawn_file_actions_t *actions) {
     char *environment[VARIABLES_MAX + 1];
-    for (int v = 0; v < plan.variable_count; v++) environment[v] = filled(plan.variables[v], i);
+    for (int v = 0; v < plan.variable_count; v++) {
+        const char *variable = plan.variables[v];
+        environment[v] = filled(second && is_replaced(variable) ? plan.then : variable, i);
+    }
     environment[plan.variable_count] = NULL;
     char *const arguments[] = {(char *)plan.program, NULL};
-    struct running child = {0, now_ns()};
+    struct running child = {0, second ? started_ns : now_ns(), i, second};
     int error = posix_spawn(&child.pid, plan.program, actions, NULL, arguments, environment);
     if (error != 0) stop(plan.program, strerror(error));
     for (int v = 0; v < plan.variable_count; v++) free(environment[v]);
@@ -157,7 +176,7 @@ int main(int argc, char **argv) {
         if (started < plan.count && started - ended < plan.parallel) {
             int slot = 0;
             while (children[slot].pid != 0) slot++;
-            children[slot] = start(plan.first + started, &actions);
+            children[slot] = start(plan.first + started, false, 0, &actions);
             started++;
             continue;
         }
@@ -167,9 +186,14 @@ int main(int argc, char **argv) {
         int slot = 0;
         if (pid < 0) stop("waitpid", strerror(errno));
         while (children[slot].pid != pid) slot++;
-        walls[ended++] = ended_ns - children[slot].started_ns;
         exits[WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status)]++;
-        children[slot].pid = 0;
+        struct running *child = &children[slot];
+        if (plan.then != NULL && !child->second) {
+            *child = start(child->number, true, child->started_ns, &actions);
+            continue;
+        }
+        walls[ended++] = ended_ns - child->started_ns;
+        child->pid = 0;
     }
     report(walls, exits, now_ns() - started_ns);
     return 0;

@@ -39,7 +39,16 @@ export class StartedPlugin {
    * Starts the plugin `count` times, for containers number `first` and up, `parallel` at once. Throws where
    * one of them exits with anything but 0.
    */
-  start(verb: 'ADD' | 'DEL', first: number, count = 1, parallel = 1): Started {
+  start(verb: 'ADD' | 'DEL', first: number, count: number, parallel: number): Started {
+    return this.#spawn(verb, first, count, ['--parallel', String(parallel)]);
+  }
+
+  /** ADD and at once DEL for one container after another; a time covers both. Throws as `start`. */
+  startPairs(first: number, count: number): Started {
+    return this.#spawn('ADD', first, count * 2, ['--then', 'CNI_COMMAND=DEL']);
+  }
+
+  #spawn(verb: string, first: number, starts: number, options: readonly string[]): Started {
     const { program, env } = this.#parts;
     const variables = {
       CNI_COMMAND: verb,
@@ -51,13 +60,14 @@ export class StartedPlugin {
         'IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web-{i};K8S_POD_UID=uid-{i}',
       ...env,
     };
+    const count = options[0] === '--then' ? starts / 2 : starts;
     const text = execFileSync(SPAWNER, [
-      ...['--program', program, '--count', String(count), '--parallel', String(parallel)],
-      ...['--first', String(first), '--stdin', this.#config, '--stdout', this.#printed],
+      ...['--program', program, '--count', String(count), '--first', String(first), ...options],
+      ...['--stdin', this.#config, '--stdout', this.#printed],
       ...Object.entries(variables).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
     ]);
     const report = JSON.parse(text.toString()) as Started & { exits: Record<string, number> };
-    if (report.exits['0'] !== count) {
+    if (report.exits['0'] !== starts) {
       const said = readFileSync(this.#printed, 'utf8').slice(-500);
       throw new Error(`${program} ${verb}: ${JSON.stringify(report.exits)} ${said}`);
     }
