@@ -4,6 +4,6 @@ import { loadTypeScript } from './load-typescript.mjs';
 
 // Node reads TypeScript everywhere but under node_modules: an installed package runs its compiled form.
 const installed = import.meta.url.includes('/node_modules/');
-const form = installed ? '../../build/js/cli/main.js' : './main.ts';
+const form = installed ? '../../lib/cli/main.js' : './main.ts';
 const { main } = await loadTypeScript(new URL(form, import.meta.url).href);
 process.exitCode = await main(process.argv.slice(2));
