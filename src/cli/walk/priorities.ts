@@ -68,6 +68,7 @@ const sources: Story = {
         ...expectPools(`${namespace}/ippool`, 1),
         ...expectPools(`${namespace}/ippools`, 1),
         ...expectPools(`${namespace}/ippool-and-ippools`, 1),
+        command(`explain pod ippool -n ${namespace}`),
         command(`explain pod ippool-and-ippools -n ${namespace}`),
       ]),
     },
