@@ -1,12 +1,13 @@
 /**
  * Runs the benchmarks and prints their tables: all of them, or those whose name contains one of the words
- * given. `--smoke` uses small sizes, `--fail` ends with status 1 where a target is missed.
+ * given. `--smoke` uses small sizes, `--fail` ends with status 1 where a target is missed, `--save` keeps
+ * the tables in results/ under the day's date.
  *
  *     npm run bench -- engine          npm run bench -- --smoke
  */
 import { readdirSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { type Bench, reachesTarget, table } from './harness.ts';
+import { machineFacts, saveResults } from './results.ts';
 
 const flags = new Set(process.argv.slice(2).filter((word) => word.startsWith('--')));
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
@@ -26,15 +27,20 @@ export async function benches(): Promise<Bench[]> {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  console.log(
-    `${size} · Node ${process.version} · ${cpus().length} × ${cpus()[0]?.model.trim()}\n`,
-  );
+  const facts = machineFacts();
+  console.log(`${size}\n${facts.join('\n')}\n`);
+  const tables: string[] = [];
   let missed = 0;
   for (const bench of await benches()) {
     if (words.length > 0 && !words.some((word) => bench.name.includes(word))) continue;
     const rows = await bench.run(size);
     missed += rows.filter((row) => !reachesTarget(row)).length;
+    tables.push(`## ${bench.name}\n\n\`\`\`\n${table(rows)}\n\`\`\`\n`);
     console.log(`${bench.name}\n${table(rows)}\n`);
+  }
+  if (flags.has('--save')) {
+    const list = facts.map((fact) => `- ${fact}`).join('\n');
+    console.log(saveResults(`# Benchmarks (${size})\n\n${list}\n\n${tables.join('\n')}`));
   }
   if (missed > 0 && size === 'full') {
     console.log(`${missed} of the targets missed`);
