@@ -93,6 +93,8 @@ class RunningAgent implements Agent {
   #allocator: Allocator | undefined;
   #service: IpamService | undefined;
   #stopping = false;
+  /** Resolves when pools that lost their last claim are gone. */
+  #swept: Promise<void> = Promise.resolve();
   #tcp: string | undefined;
 
   constructor(options: AgentOptions, log: Log) {
@@ -148,6 +150,8 @@ class RunningAgent implements Agent {
       node,
       observe: (record) => this.#observe(record),
     });
+    // The last claim of a pool may have gone just before the agent was killed.
+    this.#sweep();
   }
 
   async listenOnSocket(): Promise<void> {
@@ -173,6 +177,8 @@ class RunningAgent implements Agent {
         },
         events: this.#events,
         about: () => this.#about(),
+        released: () => this.#sweep(),
+        swept: () => this.#swept,
       }),
       ...publicRoutes(this.#metrics, () => !this.#stopping),
     ];
@@ -269,7 +275,7 @@ class RunningAgent implements Agent {
 
   /** A pool that is being deleted goes with its last claim. */
   #sweep(): void {
-    this.#store?.objects.sweepTerminating().then(
+    this.#swept = this.#store!.objects.sweepTerminating().then(
       (names) => {
         if (names.length > 0) {
           this.#log.info({ pools: names }, 'pools deleted with their last address');

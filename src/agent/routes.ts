@@ -34,6 +34,10 @@ export interface RouteParts {
   readonly projection: ProjectionParts;
   readonly events: PodEvents;
   about(): AgentResponse;
+  /** Told when an address was released by hand. */
+  released(): void;
+  /** Resolves when pools that lost their last claim are gone, so that nobody is shown one. */
+  swept(): Promise<void>;
 }
 
 const REF = {
@@ -99,7 +103,10 @@ export function commandRoutes(parts: RouteParts): Route[] {
     get('/v1/agent', async () => parts.about()),
     post<ApplyRequest>('/v1/apply', APPLY, (request) => applyObjects(keeper, request)),
     post<DeleteRequest>('/v1/delete', DELETE, (request) => deleteObjects(keeper, request)),
-    get('/v1/objects', ({ query }) => readObjects(projection, query)),
+    get('/v1/objects', async ({ query }) => {
+      await parts.swept();
+      return readObjects(projection, query);
+    }),
     post<AnnotateRequest>('/v1/annotate', EDIT, (request) =>
       editMetadata(keeper, 'annotate', request),
     ),
@@ -117,6 +124,7 @@ export function commandRoutes(parts: RouteParts): Route[] {
     get('/v1/ipam/check', async () => checkAll(ipam)),
     post<ReleaseRequest>('/v1/ipam/release', RELEASE, async ({ ip }) => {
       await releaseAddress(ipam, ip);
+      parts.released();
       return {};
     }),
   ];
