@@ -27,11 +27,18 @@ export function explanationText(response: ExplainResponse, terminal: Terminal): 
       ? ''
       : `${terminal.red(`Refused: ${refusal.message}`)}\n` +
         (refusal.details === '' ? '' : `  ${refusal.details}\n`) +
-        `  ${refusal.hint}\n`,
+        `  ${nextStep(refusal)}\n`,
     response.notes.map((note) => `Note: ${note}\n`).join(''),
     response.warnings.map((warning) => `${terminal.yellow(`Warning: ${warning}`)}\n`).join(''),
   ];
   return parts.filter((part) => part !== '').join('\n');
+}
+
+/** The catalogue's hint; where that is to run this very command, what to do with its answer. */
+function nextStep(refusal: NonNullable<ExplainResponse['refusal']>): string {
+  return refusal.hint.includes('orbweaver explain')
+    ? 'Change what a reason above names: a label, an affinity of the pool, or the list of pools.'
+    : refusal.hint;
 }
 
 /** Sources that are silent say nothing about the outcome, so they are named in one line. */
