@@ -17,6 +17,7 @@ const KILLS = Number(process.env.KILLS ?? 25);
 const KILLING_MS = process.env.KILLS === undefined ? 30_000 : Number.POSITIVE_INFINITY;
 const SEED = Number(process.env.SEED ?? Date.now() % 1_000_000);
 const FAMILIES = 2;
+const FAULTS_SHOWN = 10;
 const ADDRESSES = 300;
 /** The agent is killed within so many answers; a count, because a busy machine gives few in a time. */
 const ANSWERS_MOST = 300;
@@ -71,7 +72,7 @@ describe(`an agent and plugins that are killed (seed ${SEED})`, () => {
       }
       return container.faultOf(own, FAMILIES) ?? [];
     });
-    expect([...churn.faults, ...faults]).toEqual([]);
+    expect([...churn.faults, ...faults].slice(0, FAULTS_SHOWN)).toEqual([]);
     expect([...left]).toEqual([]);
   }
 
