@@ -1,9 +1,17 @@
 /** What must hold in every world, one function per promise. Each returns what is wrong, or undefined. */
 
 import type { Pool } from '../../src/dialect/pool.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import type { Allocator } from '../../src/ipam/allocator.ts';
-import type { Ledger, SlotWrite } from '../../src/ipam/ports.ts';
-import { formatAddress } from '../../src/net/address.ts';
+import { networkOf } from '../../src/ipam/network-of.ts';
+import type { Claim, Ledger, SlotWrite, UnitWrite } from '../../src/ipam/ports.ts';
+import {
+  type Address,
+  addToAddress,
+  compareAddresses,
+  formatAddress,
+} from '../../src/net/address.ts';
+import { type Cidr, formatCidr, lastOfCidr } from '../../src/net/cidr.ts';
 import type { Runtime, Sandbox } from './runtime.ts';
 
 /** I1: two sandboxes that are up never share an address. */
@@ -69,18 +77,29 @@ export function allOrNothing(ledger: Ledger): string | undefined {
   return undefined;
 }
 
-/** I8: an address is taken out of its rest only when its pool has nothing else. */
+/**
+ * I8: an address is taken out of its rest only when its pool has nothing else. `inFuture` tells the times of
+ * releases that an agent found ahead of its clock: their rest began when it found them (rule 9).
+ */
 export function restYieldsOnlyWhenFull(
   writes: readonly SlotWrite[],
   now: number,
   allocator: Allocator,
   pools: readonly Pool[],
+  inFuture: (releasedAt: number) => boolean,
 ): string | undefined {
   for (const { was, now: line } of writes) {
     if (was?.state !== 'resting' || was.until <= now || line.state !== 'claimed') {
       continue;
     }
+    if (inFuture(was.releasedAt)) {
+      continue;
+    }
     const pool = pools.find((candidate) => candidate.name === line.pool) as Pool;
+    if (pool.calico !== undefined) {
+      // What is free may lie in units that this node must not touch: the next checker looks at its own.
+      continue;
+    }
     const free = allocator.counts(pool)?.free ?? 0;
     if (free > 0) {
       return `${formatAddress(line.address)} was taken out of its rest while ${pool.name} has ${free} free`;
@@ -116,4 +135,123 @@ function hiddenByReservation(pool: Pool, allocator: Allocator, ledger: Ledger): 
   return [...ledger.claims()].filter(
     (claim) => pool.ranges.has(claim.address) && reserved.has(claim.address),
   ).length;
+}
+
+/** What is known when a commit is sent. */
+export interface Sent {
+  readonly writes: readonly SlotWrite[];
+  readonly units: readonly UnitWrite[];
+  /** Those that no commit before carried. */
+  readonly newUnits: readonly UnitWrite[];
+  readonly ledger: Ledger;
+  readonly engine: Engine;
+  readonly allocator: Allocator;
+  readonly pools: readonly Pool[];
+  readonly now: number;
+}
+
+/**
+ * A new claim lies in a unit of its node, or in one that becomes the node's with it. Another unit is used only
+ * where the rules let the node borrow, and a rest is cut short only when none of its units has a free address.
+ */
+export function claimsLieInOwnUnits(sent: Sent): string | undefined {
+  for (const { was, now: claim } of sent.writes) {
+    const pool = sent.pools.find((candidate) => candidate.name === claim.pool);
+    if (was?.state === 'claimed' || claim.state !== 'claimed' || pool?.calico === undefined) {
+      continue;
+    }
+    const fault = unitFault(sent, claim, pool);
+    if (fault !== undefined) {
+      return `${formatAddress(claim.address)} for ${claim.node}: ${fault}`;
+    }
+    const borrowed =
+      ownerAfter(sent, networkOf(claim.address, pool.calico.blockSize)) !== claim.node;
+    const rested = was !== undefined && was.until > sent.now;
+    if (borrowed || rested) {
+      const own = ownUnits(sent, pool, claim.node).flatMap(addressesOf);
+      const free = own.find((address) => isFree(sent, pool, address));
+      if (free !== undefined) {
+        return `${formatAddress(claim.address)} for ${claim.node}, whose ${formatAddress(free)} is free`;
+      }
+    }
+  }
+  return undefined;
+}
+
+function unitFault(sent: Sent, claim: Claim, pool: Pool): string | undefined {
+  const { blockSize, unitRules } = pool.calico!;
+  const cidr = networkOf(claim.address, blockSize);
+  if (ownerAfter(sent, cidr) === claim.node) {
+    const taken = writeOf(sent.newUnits, cidr)?.was;
+    const inUse = taken === undefined ? [] : addressesOf(cidr).filter(isTaken(sent));
+    if (inUse.length > 0) {
+      return `its unit was taken from ${taken?.node} with ${inUse.map(formatAddress)} in it`;
+    }
+    return taken !== undefined && taken.claimedAt + 60_000 > sent.now
+      ? `its unit was taken from ${taken.node} too early`
+      : undefined;
+  }
+  const count = ownUnits(sent, pool, claim.node).length;
+  if (unitRules.strictAffinity || count >= unitRules.maxBlocksPerHost) {
+    return `borrowed of ${ownerAfter(sent, cidr)}, with ${count} units of its own`;
+  }
+  return undefined;
+}
+
+/** Whether an address is used or rests, and not by this commit. */
+function isTaken({ engine, writes }: Sent): (address: Address) => boolean {
+  const own = new Set(writes.map(({ now }) => formatAddress(now.address)));
+  return (address) =>
+    !own.has(formatAddress(address)) && (engine.isUsed(address) || engine.isResting(address));
+}
+
+function writeOf(units: readonly UnitWrite[], cidr: Cidr): UnitWrite | undefined {
+  return units.find(({ now }) => formatCidr(now.cidr) === formatCidr(cidr));
+}
+
+function ownerAfter({ units, ledger }: Sent, cidr: Cidr): string | undefined {
+  return (writeOf(units, cidr)?.now ?? ledger.unit(cidr))?.node;
+}
+
+/** Durable units of a node, and those that this commit makes its own. */
+function ownUnits({ ledger, units }: Sent, pool: Pool, node: string): Cidr[] {
+  const written = units.map(({ now }) => now).filter(({ cidr }) => pool.ranges.has(cidr.first));
+  const texts = new Set(written.map(({ cidr }) => formatCidr(cidr)));
+  const others = [...ledger.units(pool.subnet)].filter(({ cidr }) => !texts.has(formatCidr(cidr)));
+  return [...others, ...written].filter((unit) => unit.node === node).map(({ cidr }) => cidr);
+}
+
+function addressesOf(cidr: Cidr): Address[] {
+  const addresses: Address[] = [];
+  const last = lastOfCidr(cidr);
+  for (let at = cidr.first; compareAddresses(at, last) <= 0; at = addToAddress(at, 1)) {
+    addresses.push(at);
+  }
+  return addresses;
+}
+
+function isFree({ engine, allocator }: Sent, pool: Pool, address: Address): boolean {
+  return (
+    !engine.isUsed(address) &&
+    !engine.isResting(address) &&
+    !allocator.reservedOf(pool).has(address)
+  );
+}
+
+/** I2 for units: at rest, the allocator's copy of their owners is what the ledger says. */
+export function unitsShowLedger(
+  allocator: Allocator,
+  ledger: Ledger,
+  pools: readonly Pool[],
+): string | undefined {
+  for (const pool of pools) {
+    if (pool.calico !== undefined) {
+      const shown = JSON.stringify(allocator.unitsOf(pool));
+      const kept = JSON.stringify([...ledger.units(pool.subnet)]);
+      if (shown !== kept) {
+        return `${pool.name}: the allocator knows ${shown}, the ledger ${kept}`;
+      }
+    }
+  }
+  return undefined;
 }

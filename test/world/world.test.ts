@@ -11,7 +11,15 @@ const COUNT = process.env.WORLD_SEED === undefined ? Number(process.env.WORLD_CO
 
 describe('a simulated machine', () => {
   test(`keeps its promises in worlds ${FIRST} to ${FIRST + COUNT - 1}`, async () => {
-    const sum: WorldCounts = { adds: 0, dels: 0, restarts: 0, traps: 0, failures: 0 };
+    const sum: WorldCounts = {
+      adds: 0,
+      dels: 0,
+      restarts: 0,
+      traps: 0,
+      failures: 0,
+      units: 0,
+      takeovers: 0,
+    };
     for (let seed = FIRST; seed < FIRST + COUNT; seed++) {
       const world = new World(seed, new ModelLedger());
       expect(await world.run(seed % 10 === 0 ? 1_500 : 250), `seed ${seed}`).toBeUndefined();

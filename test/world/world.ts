@@ -7,26 +7,36 @@ import { Engine } from '../../src/engine/engine.ts';
 import { EngineLost } from '../../src/engine/engine-lost.ts';
 import { Allocator } from '../../src/ipam/allocator.ts';
 import type { CniAnswer } from '../../src/ipam/cni-answer.ts';
-import type { Ledger } from '../../src/ipam/ports.ts';
+import type { Ledger, UnitWrite } from '../../src/ipam/ports.ts';
 import { IpamService } from '../../src/ipam/service.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import { RangeSet } from '../../src/net/range-set.ts';
 import {
   allOrNothing,
   answersAreDurable,
+  claimsLieInOwnUnits,
   engineShowsLedger,
   noAddressTwice,
   restYieldsOnlyWhenFull,
+  unitsShowLedger,
 } from './checkers.ts';
 import { GatedLedger, turn } from './gated-ledger.ts';
-import { worldPools } from './pools.ts';
+import { calicoPools, worldPools } from './pools.ts';
 import { Random } from './random.ts';
 import { Runtime, type Sandbox } from './runtime.ts';
 import { WorldCluster } from './world-cluster.ts';
 
 const NODE = 'node-1';
 const PODS = 12;
+/** Pods of Calico's pools, every other one, are spread over these. */
+const NODES = [NODE, 'node-2', 'node-3'] as const;
 const ANNOTATION = JSON.stringify({ ipv4: ['small', 'large'], ipv6: ['six'] });
+const CALICO = 'cni.projectcalico.org/';
+const CALICO_ANNOTATIONS = {
+  [`${CALICO}ipv4pools`]: JSON.stringify(['two-units']),
+  [`${CALICO}ipv6pools`]: JSON.stringify(['wide-units']),
+  [`${CALICO}ipFamilies`]: JSON.stringify(['IPv4', 'IPv6']),
+};
 
 export interface WorldCounts {
   adds: number;
@@ -34,16 +44,30 @@ export interface WorldCounts {
   restarts: number;
   traps: number;
   failures: number;
+  /** Units that a node claimed, and those among them that it took over from another. */
+  units: number;
+  takeovers: number;
 }
 
 export class World {
-  readonly counts: WorldCounts = { adds: 0, dels: 0, restarts: 0, traps: 0, failures: 0 };
+  readonly counts: WorldCounts = {
+    adds: 0,
+    dels: 0,
+    restarts: 0,
+    traps: 0,
+    failures: 0,
+    units: 0,
+    takeovers: 0,
+  };
   readonly #random: Random;
   readonly #truth: Ledger;
   readonly #cluster = new WorldCluster();
   readonly #runtime = new Runtime();
   readonly #calls = new Set<Promise<void>>();
   readonly #swarm: Record<'fail' | 'restart' | 'trap' | 'edit' | 'hangUp', boolean>;
+  /** When the clock was set at a restart, and to what. */
+  readonly #setBacks: { readonly from: number; readonly to: number }[] = [];
+  readonly #unitsSeen = new WeakSet<UnitWrite>();
   #now = 1_000_000_000_000;
   #nonces = 0;
   /** Grows with every restart: an answer of an earlier agent reaches nobody. */
@@ -83,7 +107,8 @@ export class World {
     return (
       this.#fault ??
       allOrNothing(this.#truth) ??
-      engineShowsLedger(this.#allocator, this.#truth, pools)
+      engineShowsLedger(this.#allocator, this.#truth, pools) ??
+      unitsShowLedger(this.#allocator, this.#truth, pools)
     );
   }
 
@@ -173,12 +198,13 @@ export class World {
     if (this.#calls.size > 0) {
       return;
     }
-    const live = this.#runtime.in('up', 'asked');
+    const here = (sandbox: Sandbox) => this.#nodeOf(sandbox.pod) === NODE;
+    const live = this.#runtime.in('up', 'asked').filter(here);
     const valid = live.map((sandbox) => ({
       containerID: sandbox.container,
       ifname: sandbox.interfaceName,
     }));
-    const stale = this.#runtime.in('over');
+    const stale = this.#runtime.in('over').filter(here);
     this.#send('GC', {}, { 'cni.dev/valid-attachments': valid }, false, (answer) => {
       for (const sandbox of answer.ok ? stale : []) {
         sandbox.state = 'gone';
@@ -243,20 +269,36 @@ export class World {
   #replacePod(name: string): string {
     this.#uids.set(name, (this.#uids.get(name) ?? 0) + 1);
     const uid = this.#uidOf(name);
+    const calico = isCalicoPod(name);
     this.#cluster.putPod({
       namespace: 'default',
       name,
       uid,
-      node: NODE,
+      node: this.#nodeOf(name),
       labels: {},
-      annotations: { 'ipam.spidernet.io/ippool': ANNOTATION },
+      annotations: calico ? CALICO_ANNOTATIONS : { 'ipam.spidernet.io/ippool': ANNOTATION },
       dead: false,
       controller: { kind: 'Pod', name },
     });
     return uid;
   }
 
+  #nodeOf(pod: string): string {
+    return isCalicoPod(pod) ? (NODES[numberOf(pod) % NODES.length] as string) : NODE;
+  }
+
   #edit(): void {
+    if (this.#random.chance(0.3)) {
+      const unitRules = {
+        strictAffinity: this.#random.chance(0.5),
+        autoAllocateBlocks: true,
+        maxBlocksPerHost: this.#random.pick([1, 2, 20]),
+      };
+      for (const pool of calicoPools(unitRules)) {
+        this.#cluster.putPool(pool);
+      }
+      return;
+    }
     const pool = this.#random.pick(this.#cluster.pools());
     if (this.#random.chance(0.5)) {
       this.#cluster.putPool({ ...pool, disabled: !pool.disabled });
@@ -286,24 +328,46 @@ export class World {
     this.#life += 1;
     this.#calls.clear();
     await this.#ledger.abandon(() => this.#random.chance(0.5));
+    const from = this.#now;
     this.#now += this.#random.below(3) === 0 ? -5_000 : 2_000;
+    this.#setBacks.push({ from, to: this.#now });
     this.#boot();
   }
 
   #boot(): void {
     this.#ledger = new GatedLedger(this.#truth);
     const clock = { now: () => this.#now };
+    const life = this.#life;
     this.#allocator = new Allocator({ ledger: this.#ledger, cluster: this.#cluster, clock }, () => {
-      this.#engine = Engine.load();
-      return this.#engine;
+      const engine = Engine.load();
+      // A call of an earlier agent may still make that agent replace its own.
+      this.#engine = life === this.#life ? engine : this.#engine;
+      return engine;
     });
-    this.#ledger.onCommit = (writes) => {
-      this.#fault ??= restYieldsOnlyWhenFull(
-        writes,
-        this.#now,
-        this.#allocator,
-        this.#cluster.pools(),
+    this.#ledger.onCommit = (writes, units) => {
+      if (life !== this.#life) {
+        return;
+      }
+      const pools = this.#cluster.pools();
+      const newUnits = units.filter((write) => !this.#unitsSeen.has(write));
+      this.#fault ??= restYieldsOnlyWhenFull(writes, this.#now, this.#allocator, pools, (ms) =>
+        this.#setBacks.some(({ from, to }) => to < ms && ms <= from),
       );
+      this.#fault ??= claimsLieInOwnUnits({
+        writes,
+        units,
+        newUnits,
+        ledger: this.#truth,
+        engine: this.#engine,
+        allocator: this.#allocator,
+        pools,
+        now: this.#now,
+      });
+      this.counts.units += newUnits.length;
+      this.counts.takeovers += newUnits.filter(({ was }) => was !== undefined).length;
+      for (const write of newUnits) {
+        this.#unitsSeen.add(write);
+      }
     };
     this.#service = new IpamService({
       ledger: this.#ledger,
@@ -314,4 +378,12 @@ export class World {
       nonce: () => `n${this.#nonces++}`,
     });
   }
+}
+
+function numberOf(pod: string): number {
+  return Number(pod.slice(pod.lastIndexOf('-') + 1));
+}
+
+function isCalicoPod(pod: string): boolean {
+  return numberOf(pod) % 2 === 1;
 }
