@@ -102,6 +102,20 @@ export function isFreeInDenseTree(pool: Pool, ordinal: u32): bool {
   return (u64At(levelOf(pool, 0), ordinal >> 6) & ((<u64>1) << ordinal)) !== 0;
 }
 
+/** True when the levels lie one behind the other, as they were made. For verify. */
+export function areLevelsInPlace(pool: Pool): bool {
+  let bits = u32(pool.blocksLow);
+  let offset = <usize>pool.tree;
+  let level: u32 = 0;
+  do {
+    if (level === 4 || levelOf(pool, level) !== offset) return false;
+    bits = wordsOf(bits);
+    offset += (<usize>(bits + 1)) << 3;
+    level++;
+  } while (bits > 1);
+  return level === pool.treeHeight;
+}
+
 /** True when every level agrees with the one below and nothing is set behind the end. For verify. */
 export function isDenseTreeSound(pool: Pool): bool {
   let bits = u32(pool.blocksLow);

@@ -1,6 +1,7 @@
 /** Beginning: a new engine, or one whose memory was filled from a snapshot. */
 import { growTo } from './memory/arena';
 import { ABI_VERSION, ARENA, header, MAGIC } from './memory/header';
+import { checkLayouts } from './memory/layout-checks';
 import { STATUS_IMAGE_INVALID, STATUS_MEMORY_FULL, STATUS_OK } from './status';
 
 /**
@@ -8,6 +9,7 @@ import { STATUS_IMAGE_INVALID, STATUS_MEMORY_FULL, STATUS_OK } from './status';
  * checks that it is one of this ABI version. Answers OK, IMAGE_INVALID or MEMORY_FULL.
  */
 export function open(): i32 {
+  checkLayouts();
   const top = header();
   if (top.magic === 0 && top.abiVersion === 0 && top.length === 0) {
     if (!growTo(ARENA)) return STATUS_MEMORY_FULL;

@@ -102,8 +102,9 @@ export function dropHeap(heap: RestHeap): void {
 
 /** True when no entry ends before the one above it. For verify. */
 export function isHeapSound(heap: RestHeap): bool {
+  if (heap.length > heap.capacity) return false;
   for (let i: u32 = 1; i < heap.length; i++) {
     if (u64At(heap.entries, (i - 1) >> 1) > u64At(heap.entries, i)) return false;
   }
-  return heap.length <= heap.capacity;
+  return true;
 }

@@ -7,7 +7,7 @@
  *     level        3      2      1      0
  *     node ──full bit: every block below is full──→ child … ──→ leaf: one bit a block
  */
-import { allocateZeroed, release, spentBytes } from './memory/arena';
+import { allocateZeroed, isInArena, release, spentBytes } from './memory/arena';
 import { Pool } from './memory/pool-record';
 import { returnedHigh, returnedLow, setReturned } from './memory/returned';
 import {
@@ -22,6 +22,7 @@ import {
   setFullBits,
   setPathNode,
   setPresentBits,
+  spendNode,
 } from './memory/sparse-node';
 import { wideDifferenceHigh } from './wide';
 
@@ -202,8 +203,12 @@ function dropNode(node: usize, level: u32): void {
   release(node, level === 0 ? LEAF_BYTES : NODE_BYTES);
 }
 
-/** True when no node is empty and every full bit agrees with the child below. For verify. */
+/**
+ * True when no node is empty and every full bit agrees with the child below. For verify, which has set how
+ * many nodes there can be.
+ */
 export function isSparseTreeSound(node: usize, level: u32): bool {
+  if (!spendNode() || !isInArena(node, level === 0 ? LEAF_BYTES : NODE_BYTES)) return false;
   const full = fullBits(node);
   if (level === 0) return full !== 0;
   const present = presentBits(node);
@@ -212,8 +217,8 @@ export function isSparseTreeSound(node: usize, level: u32): bool {
     const child = childOf(node, digit);
     if ((child !== 0) !== (((present >> digit) & 1) !== 0)) return false;
     if (child === 0) continue;
-    if ((fullBits(child) === u64.MAX_VALUE) !== (((full >> digit) & 1) !== 0)) return false;
     if (!isSparseTreeSound(child, level - 1)) return false;
+    if ((fullBits(child) === u64.MAX_VALUE) !== (((full >> digit) & 1) !== 0)) return false;
   }
   return true;
 }

@@ -8,17 +8,19 @@ import { findBlock } from './block-table';
 import { isIdle } from './blocks';
 import { countCoveringPools, countRuns, refreshCover } from './cover';
 import {
+  areLevelsInPlace,
   countInDenseTree,
   denseTreeBytes,
   isDenseTreeSound,
   isFreeInDenseTree,
 } from './dense-tree';
 import { mappedBlock } from './memberships';
-import { u64At } from './memory/access';
+import { u32At, u64At } from './memory/access';
 import {
   CHUNK_CLASSES,
   chunkBytes,
   freeChunkHead,
+  isInArena,
   nextFreeChunk,
   spentBytes,
 } from './memory/arena';
@@ -35,11 +37,12 @@ import {
 } from './memory/block-record';
 import { COVER_BYTES, coverEntry } from './memory/cover-entry';
 import { ABI_VERSION, ARENA, header, MAGIC } from './memory/header';
-import { isPool, POOL_BYTES, POOL_DENSE, Pool, poolAt } from './memory/pool-record';
+import { isPool, POOL_BYTES, POOL_DENSE, POOL_SPARSE, Pool, poolAt } from './memory/pool-record';
 import { allRests, RestHeap, restsOf } from './memory/rest-heap-record';
 import { returnedHigh, returnedLow } from './memory/returned';
 import { RESULT_REGISTERS, ROW_RECORD_BYTES, rowAt } from './memory/row-record';
 import { SPAN_BYTES } from './memory/span-table';
+import { setNodeBudget } from './memory/sparse-node';
 import { eligibleWord } from './pool-ranges';
 import { isHeapSound } from './rest-heap';
 import { NOT_RESTING, restEnd } from './rest-table';
@@ -49,6 +52,7 @@ import {
   countInSparseTree,
   isFullInSparseTree,
   isSparseTreeSound,
+  sparseLevels,
   sparseTreeBytes,
 } from './sparse-tree';
 import { wideBlocksLow, wideLess } from './wide';
@@ -97,10 +101,6 @@ function checkHeader(): i32 {
   return <u64>top.length <= (<u64>u32(memory.size())) << 16 ? 0 : BROKEN_HEADER;
 }
 
-function isInArena(offset: u64, bytes: u64): bool {
-  return offset >= <u64>ARENA && (offset & 15) === 0 && offset + bytes <= <u64>header().length;
-}
-
 function checkFreeLists(): i32 {
   // As many chunks as could lie in the arena at all bound a list that runs in a circle.
   let left = u32((<usize>header().length - ARENA) >> 4);
@@ -136,6 +136,7 @@ function checkBounds(): i32 {
     good && (top.pools === 0 || isInArena(top.pools, (<u64>top.poolCapacity + 1) * POOL_BYTES));
   good = good && top.poolLength <= top.poolCapacity && top.blockLength <= top.blockCapacity;
   good = good && top.rowLength <= top.rowCapacity && top.coverLength <= top.coverCapacity;
+  good = good && top.restHeapLength <= top.restHeapCapacity && (top.rowBytes & 63) === 0;
   for (let row: u32 = 0; good && row < top.rowLength; row++) {
     const record = rowAt(row);
     good = record.bits === 0 || isInArena(record.bits, top.rowBytes);
@@ -147,12 +148,17 @@ function checkBounds(): i32 {
 }
 
 function isPoolInBounds(pool: Pool): bool {
+  if (pool.state !== POOL_DENSE && pool.state !== POOL_SPARSE) return false;
+  if (pool.restLength > pool.restCapacity) return false;
   if (!isInArena(pool.ranges, <u64>pool.rangeCount * SPAN_BYTES)) return false;
   if (!isInArena(pool.runs, <u64>pool.runCount * SPAN_BYTES)) return false;
   if (!isTable(pool.restEntries, (<u64>pool.restCapacity) << 3)) return false;
-  if (pool.state !== POOL_DENSE) return pool.tree === 0 || isInArena(pool.tree, 8);
+  if (pool.state === POOL_SPARSE) {
+    return pool.treeHeight === sparseLevels(pool.blocksHigh, pool.blocksLow);
+  }
+  if (pool.blocksHigh !== 0 || pool.blocksLow >> 25 !== 0) return false;
   if (!isInArena(pool.blockMap, pool.blocksLow << 2)) return false;
-  return isInArena(pool.tree, denseTreeBytes(u32(pool.blocksLow)));
+  return isInArena(pool.tree, denseTreeBytes(u32(pool.blocksLow))) && areLevelsInPlace(pool);
 }
 
 function checkCover(): i32 {
@@ -181,8 +187,30 @@ function reaches(begin: u32, end: u32): bool {
   return reaches(begin, middle) && reaches(middle + 1, end);
 }
 
+/** The two hash tables have as many entries as is said, and an end for every search. */
+function areHashTablesSound(): bool {
+  const top = header();
+  const places = top.blockIndexCapacity;
+  if ((places & (places - 1)) !== 0 || top.blockCount * 2 > places) return false;
+  let entries: u32 = 0;
+  for (let place: u32 = 0; place < places; place++) {
+    const number = u32At(top.blockIndex, place);
+    if (number >= top.blockLength) return false;
+    entries += u32(number !== 0);
+  }
+  if (entries !== top.blockCount) return false;
+  const rests = top.restTableCapacity;
+  if ((rests & (rests - 1)) !== 0 || top.restCount * 2 > rests) return false;
+  entries = 0;
+  for (let place: u32 = 0; place < rests; place++) {
+    entries += u32(u64At(top.restTable, place) !== 0);
+  }
+  return entries === top.restCount;
+}
+
 /** Blocks one by one, and on the way what the pools must have counted. */
 function checkBlocks(): i32 {
+  if (!areHashTablesSound()) return BROKEN_BLOCK_INDEX;
   const top = header();
   for (let handle: u32 = 0; handle < top.poolLength; handle++) {
     const pool = poolAt(handle);
@@ -191,6 +219,7 @@ function checkBlocks(): i32 {
     pool.seenMembers = 0;
     pool.seenFull = 0;
   }
+  if (!areSparseTreesSound()) return BROKEN_POOL_TREE;
   let count: u32 = 0;
   for (let number: u32 = 1; number < top.blockLength; number++) {
     const block = blockAt(number);
@@ -204,6 +233,18 @@ function checkBlocks(): i32 {
     if (isIdle(number)) return BROKEN_BLOCK_IDLE;
   }
   return count === top.blockCount ? 0 : BROKEN_BLOCK_INDEX;
+}
+
+/** The trees first, because the members' checks walk them. */
+function areSparseTreesSound(): bool {
+  const top = header();
+  setNodeBudget(u32((<usize>top.length - ARENA) >> 4));
+  for (let handle: u32 = 0; handle < top.poolLength; handle++) {
+    const pool = poolAt(handle);
+    if (pool.state !== POOL_SPARSE || pool.tree === 0) continue;
+    if (!isSparseTreeSound(pool.tree, pool.treeHeight - 1)) return false;
+  }
+  return true;
 }
 
 function checkMembers(number: u32, block: Block): i32 {
@@ -288,9 +329,6 @@ function checkPools(): i32 {
       if (!isDenseTreeSound(pool)) return BROKEN_POOL_TREE;
       if (countInDenseTree(pool) + pool.seenFull !== pool.blocksLow) return BROKEN_POOL_TREE;
     } else {
-      if (pool.tree !== 0 && !isSparseTreeSound(pool.tree, pool.treeHeight - 1)) {
-        return BROKEN_POOL_TREE;
-      }
       if (countInSparseTree(pool.tree, pool.treeHeight - 1) !== pool.seenFull) {
         return BROKEN_POOL_TREE;
       }

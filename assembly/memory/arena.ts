@@ -74,6 +74,11 @@ export function release(chunk: usize, bytes: usize): void {
   pushFree(chunk, ofClass);
 }
 
+/** True when so many bytes from the offset on could be a chunk. For verify. */
+export function isInArena(offset: u64, bytes: u64): bool {
+  return offset >= <u64>ARENA && (offset & 15) === 0 && offset + bytes <= <u64>header().length;
+}
+
 /** Bytes the arena spends on an allocation of `bytes`. */
 export function spentBytes(bytes: usize): u64 {
   return chunkBytes(chunkClass(bytes));

@@ -83,6 +83,3 @@ export function copyMember(to: Member, from: Member): void {
   to.ordinalHigh = from.ordinalHigh;
   to.ordinalLow = from.ordinalLow;
 }
-
-if (offsetof<Member>() !== 32) ERROR('a member is 32 bytes');
-if (offsetof<Block>() !== 32) ERROR('a block is 32 bytes and a member');

@@ -36,5 +36,3 @@ export function copyCoverEntry(to: CoverEntry, from: CoverEntry): void {
   to.reachLow = from.reachLow;
   to.pool = from.pool;
 }
-
-if (offsetof<CoverEntry>() > COVER_BYTES) ERROR('a cover entry has outgrown its place');

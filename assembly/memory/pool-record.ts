@@ -101,5 +101,3 @@ export function setLevel(pool: Pool, level: u32, offset: usize): void {
 export function isExhausted(pool: Pool): bool {
   return pool.totalHigh === 0 && pool.used + pool.resting === pool.totalLow;
 }
-
-if (offsetof<Pool>() > POOL_BYTES) ERROR('the pool record has outgrown its place');

@@ -43,5 +43,3 @@ export function takeScratchAddress(slot: RingSlot): void {
   store<u64>(to, load<u64>(SCRATCH));
   store<u64>(to, load<u64>(SCRATCH, 8), 8);
 }
-
-if (offsetof<RingSlot>() !== RING_SLOT_BYTES) ERROR('a ring slot is 32 bytes');

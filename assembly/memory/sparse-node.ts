@@ -16,6 +16,21 @@ export const SPARSE_LEVELS_MAX: u32 = 21;
 /** Where a walk from the root remembers the node of each level; lives within one call. */
 const PATH: usize = REGISTERS + 64;
 
+/** How many nodes verify may still visit: a damaged tree could lead it in circles. */
+const BUDGET: usize = REGISTERS + 32;
+
+export function setNodeBudget(nodes: u32): void {
+  store<u32>(BUDGET, nodes);
+}
+
+/** Counts one node. Answers false where none was left. */
+export function spendNode(): bool {
+  const left = load<u32>(BUDGET);
+  if (left === 0) return false;
+  store<u32>(BUDGET, left - 1);
+  return true;
+}
+
 export function fullBits(node: usize): u64 {
   return load<u64>(node);
 }

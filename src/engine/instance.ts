@@ -95,6 +95,8 @@ export class Instance {
   lose(cause: unknown): EngineLost {
     if (cause instanceof EngineLost) return cause;
     const lost = new EngineLost(cause);
+    // Growing by nothing empties every view of the memory, so that whoever kept one comes here for another.
+    this.wasm.memory.grow(0);
     this.wasm = lostExports(lost);
     this.#words = new Uint32Array(0);
     return lost;

@@ -32,8 +32,9 @@ export function normalized(pairs: readonly Pair[]): Pair[] {
   const merged: [bigint, bigint][] = [];
   for (const [first, last] of [...pairs].sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0))) {
     const open = merged.at(-1);
-    if (open && first <= open[1] + 1n) open[1] = last > open[1] ? last : open[1];
-    else merged.push([first, last]);
+    if (open && first <= open[1] + 1n) {
+      if (last > open[1]) open[1] = last;
+    } else merged.push([first, last]);
   }
   return merged;
 }
