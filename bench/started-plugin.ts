@@ -2,8 +2,9 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { buildSpawner } from '../scripts/build-plugin.ts';
 
-const SPAWNER = join(import.meta.dirname, '../build/bench/spawner');
+const SPAWNER = buildSpawner().file;
 
 /** What the spawner reports; times in milliseconds from before the start of a process to after its end. */
 export interface Started {

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, constants, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { buildSpawner } from '../../scripts/build-plugin.ts';
 import { openSocket } from '../http/raw-request.ts';
 import { AgentFolder, AgentProcess, getJson } from '../support/agent-process.ts';
 import {
@@ -16,7 +17,6 @@ import { callPlugin, pluginPath, startPlugin } from '../support/plugin-process.t
 import { addressOfResult, heldRows } from '../support/state-file.ts';
 import { manifests, poolManifest } from './pools.ts';
 
-const SPAWNER = join(import.meta.dirname, '../../build/bench/spawner');
 const SMALL = { name: 'small', subnet: '10.70.0.0/24', ips: ['10.70.0.10-10.70.0.11'] };
 const LARGE = { name: 'large', subnet: '10.71.0.0/16', ips: ['10.71.1.0-10.71.4.255'] };
 
@@ -292,7 +292,7 @@ function fullPipe(folder: string): number {
 function spawnMany(folder: AgentFolder, call: CniCall, count: number, parallel: number) {
   writeFileSync(join(folder.folder, 'config.json'), configText(call));
   const env = { ...environmentOf(call), ORBWEAVER_SOCKET: folder.socket };
-  const text = execFileSync(SPAWNER, [
+  const text = execFileSync(buildSpawner().file, [
     ...['--program', pluginPath(), '--count', String(count), '--parallel', String(parallel)],
     ...['--stdin', join(folder.folder, 'config.json')],
     ...['--stdout', join(folder.folder, 'printed')],
