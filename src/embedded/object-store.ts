@@ -341,6 +341,13 @@ export class ObjectStore {
 
   #drop(ref: ObjectRef): void {
     this.#written = true;
+    if (ref.kind === 'CalicoIPPool') {
+      // A pool of other blocks may take its place; its nodes begin anew.
+      const pool = this.#registry.pool(ref.kind, ref.name);
+      if (pool !== undefined) {
+        this.#ledger.dropUnits(pool.subnet);
+      }
+    }
     this.#table.remove(ref);
     this.#changed(ref, undefined);
   }

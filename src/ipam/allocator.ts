@@ -4,6 +4,7 @@
  * The allocator keeps the engine in step with the pools, remembers the slots that are chosen but not yet
  * durable (holds), and makes a new engine out of the ledger when an instance is lost.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { LIMITS } from '../catalogue/limits.ts';
 import { Catalog } from '../choose/catalog.ts';
@@ -477,7 +478,7 @@ export class Allocator {
       this.#catalog.put(pool, handle);
       return { pool, handle, reserved, units: this.#readUnits(pool) };
     }
-    if (before.pool.revision === pool.revision && before.reserved.equals(reserved)) {
+    if (isSamePool(before.pool, pool) && before.reserved.equals(reserved)) {
       return before;
     }
     this.#engine.replacePool(before.handle, pool.ranges.subtract(reserved).words);
@@ -539,6 +540,15 @@ export class Allocator {
 
 function hasUnits(entry: PoolEntry): entry is PoolEntry & UnitPool {
   return entry.units !== undefined;
+}
+
+/** Settings that reach into pools may go without a trace in the pools' revisions. */
+function isSamePool(before: Pool, now: Pool): boolean {
+  return (
+    before.revision === now.revision &&
+    before.restMs === now.restMs &&
+    isDeepStrictEqual(before.calico?.unitRules, now.calico?.unitRules)
+  );
 }
 
 function keyOf(pool: Pool): string {
