@@ -13,7 +13,7 @@ import { canonicalObject } from '../dialect/canonical-object.ts';
 import { type Kind, type KindId, kindById, kindOf } from '../dialect/kinds.ts';
 import { type Platform, platformOf, withKnownLabels } from '../dialect/known-labels.ts';
 import { isTerminating, type KubeObject, type ObjectMeta } from '../dialect/kube-object.ts';
-import { expandWorkload, isWorkload } from '../dialect/workloads.ts';
+import { type Expansion, expandWorkload, isWorkload } from '../dialect/workloads.ts';
 import type { Clock } from '../ipam/ports.ts';
 import type { GroupCommit } from '../sqlite/group-commit.ts';
 import { admissionWorld, heldCount } from './admission-world.ts';
@@ -239,7 +239,8 @@ export class ObjectStore {
     const { warnings } = admission;
     if (isDeepStrictEqual(plain(admission.object), plain(previous))) {
       this.#remember(refOf(kind.id, previous), previous, manifest);
-      return { object: previous, action: 'unchanged', warnings };
+      const object = this.#settle(kind, previous);
+      return { object, action: object === previous ? 'unchanged' : 'configured', warnings };
     }
     const saved = this.#save(kind, admission.object, previous, manifest);
     return { object: saved, action: 'configured', warnings };
@@ -267,30 +268,64 @@ export class ObjectStore {
     if (!isWorkload(kind.id)) {
       return this.#store(ref, object, previous, manifest);
     }
-    const isPod = kind.id === 'Pod';
-    const existing = isPod
-      ? [previous].filter((pod) => pod !== undefined)
-      : CHILD_KINDS.flatMap((child) => this.#table.list(child, ref.namespace));
-    this.#nodes ??= this.#table.list('Node');
-    const expansion = expandWorkload(object, this.#nodes, existing, randomUUID);
-    if (isPod) {
-      return this.#store(ref, expansion.pods[0]!, previous, manifest);
+    if (kind.id === 'Pod') {
+      return this.#store(ref, this.#placed(object, previous), previous, manifest);
     }
+    const existing = this.#childrenIn(ref.namespace);
+    const expansion = this.#expand(object, existing);
     const saved = this.#store(ref, object, previous, manifest);
-    const there = new Set(existing);
+    this.#storeChildren(ref.namespace, expansion, new Set(existing));
+    return saved;
+  }
+
+  /**
+   * What a controller and the scheduler would do to an object that stays as it is: pods that somebody deleted
+   * are made again, and pods that no node took are placed where one does by now. Returns the object, which is
+   * another one where it is such a pod itself.
+   */
+  #settle(kind: Kind, object: KubeObject): KubeObject {
+    if (!isWorkload(kind.id)) {
+      return object;
+    }
+    const ref = refOf(kind.id, object);
+    if (kind.id === 'Pod') {
+      const pod = this.#placed(object, object);
+      const same = isDeepStrictEqual(plain(pod), plain(object));
+      return same ? object : this.#store(ref, pod, object, undefined);
+    }
+    const existing = this.#childrenIn(ref.namespace);
+    this.#storeChildren(ref.namespace, this.#expand(object, existing), new Set(existing));
+    return object;
+  }
+
+  /** The pod on a node, where one takes it. */
+  #placed(pod: KubeObject, previous: KubeObject | undefined): KubeObject {
+    return this.#expand(pod, previous === undefined ? [] : [previous]).pods[0]!;
+  }
+
+  #childrenIn(namespace: string): KubeObject[] {
+    return CHILD_KINDS.flatMap((child) => this.#table.list(child, namespace));
+  }
+
+  #expand(object: KubeObject, existing: readonly KubeObject[]): Expansion {
+    this.#nodes ??= this.#table.list('Node');
+    return expandWorkload(object, this.#nodes, existing, randomUUID);
+  }
+
+  /** `there`: the very objects that the expansion was made from, which need no write. */
+  #storeChildren(namespace: string, expansion: Expansion, there: ReadonlySet<KubeObject>): void {
     const { replicaSet, pods, removed, removedReplicaSets } = expansion;
     for (const name of removed) {
-      this.#drop({ kind: 'Pod', namespace: ref.namespace, name });
+      this.#drop({ kind: 'Pod', namespace, name });
     }
     for (const name of removedReplicaSets) {
-      this.#drop({ kind: 'ReplicaSet', namespace: ref.namespace, name });
+      this.#drop({ kind: 'ReplicaSet', namespace, name });
     }
     for (const child of [replicaSet, ...pods]) {
       if (child !== undefined && !there.has(child)) {
         this.#storeChild(child);
       }
     }
-    return saved;
   }
 
   /** A child of another uid than the one of its name that is there takes its place: a new object. */
@@ -298,7 +333,10 @@ export class ObjectStore {
     const ref = refOf(kindOf(child).id, child);
     const before = this.#table.get(ref)?.object;
     const same = before?.metadata.uid === child.metadata.uid;
-    this.#store(ref, child, same ? before : undefined, undefined);
+    // A ReplicaSet is made anew each time, mostly with the same in it.
+    if (before === undefined || !same || !isDeepStrictEqual(plain(child), plain(before))) {
+      this.#store(ref, child, same ? before : undefined, undefined);
+    }
   }
 
   #store(

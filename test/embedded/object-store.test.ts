@@ -411,6 +411,38 @@ describe('workloads', () => {
     expect(store.objects.count('Pod')).toBe(1);
   });
 
+  it('applied again unchanged make the pods anew that were deleted, and leave the others', async () => {
+    await store.objects.apply(deployment('web', 3));
+    const before = store.objects.list('Pod');
+    const replicaSets = store.objects.list('ReplicaSet');
+    await store.objects.delete(ref('Pod', before[1]!.metadata.name, 'default'));
+    const edit = await store.objects.apply(deployment('web', 3));
+    expect(edit.action).toBe('unchanged');
+    const after = store.objects.list('Pod');
+    expect(names(after)).toEqual(names(before));
+    expect(after.map((one, index) => one.metadata.uid === before[index]!.metadata.uid)).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    expect(store.objects.list('ReplicaSet')).toEqual(replicaSets);
+  });
+
+  it('applied again unchanged go to nodes that came later', async () => {
+    const tainted = { ...node('n0'), spec: { unschedulable: true } };
+    await store.objects.apply(tainted);
+    await store.objects.apply(deployment('web', 2));
+    await store.objects.apply(pod('bare'));
+    const nodesOf = () =>
+      store.objects.list('Pod').map((one) => (one.spec as { nodeName?: string }).nodeName);
+    expect(nodesOf()).toEqual([undefined, undefined, undefined]);
+    await store.objects.apply(node('n1'));
+    expect((await store.objects.apply(deployment('web', 2))).action).toBe('unchanged');
+    expect((await store.objects.apply(pod('bare'))).action).toBe('configured');
+    expect(nodesOf()).toEqual(['n1', 'n1', 'n1']);
+    expect((await store.objects.apply(pod('bare'))).action).toBe('unchanged');
+  });
+
   it('get other pods with another template, and take them along when they go', async () => {
     await store.objects.apply(deployment('web', 2));
     const before = names(store.objects.list('Pod'));
