@@ -8,10 +8,12 @@
 import { OrbweaverError } from '../catalogue/errors.ts';
 import type { Choice, InterfaceChoice } from '../choose/choice.ts';
 import { choose } from '../choose/choose.ts';
+import { emptyRuleError } from '../choose/messages.ts';
 import type { Hold } from './allocator.ts';
 import { answerOf } from './answer.ts';
 import type { Parts } from './parts.ts';
-import type { Claim, SlotWrite } from './ports.ts';
+import type { Claim, Owner, SlotWrite } from './ports.ts';
+import { release } from './release.ts';
 import type { Call } from './request.ts';
 import type { AddResult } from './result.ts';
 import { type Standing, standingClaims } from './standing.ts';
@@ -27,7 +29,7 @@ export async function add(parts: Parts, call: Call): Promise<AddResult> {
   const resolved = await resolveSubject(parts, call);
   for (;;) {
     refuseUnheard(parts, call);
-    const standing = standingClaims(parts.ledger, call.attachment, resolved.owner);
+    const standing = standingClaims(parts.ledger, call.attachment, resolved);
     const result =
       standing === undefined
         ? await claimNew(parts, call, resolved)
@@ -64,6 +66,7 @@ async function restamp(
   const given = standing.given.map(
     (claim): Claim => ({
       ...claim,
+      owner: presentOwner(claim.owner, resolved.owner),
       attachment: call.attachment,
       node: resolved.node,
       ahead: false,
@@ -73,6 +76,7 @@ async function restamp(
   const moved = standing.ahead.map(
     (claim): Claim => ({
       ...claim,
+      owner: presentOwner(claim.owner, resolved.owner),
       attachment: { ...claim.attachment, containerId: call.attachment.containerId },
       node: resolved.node,
       nonce: parts.nonce(),
@@ -83,21 +87,41 @@ async function restamp(
     (now, at): SlotWrite => ({ was: before[at] as Claim, now }),
   );
   const outcome = await parts.ledger.commit(writes);
-  return outcome.kind === 'durable' ? answerOf(parts, resolved.subject, given) : undefined;
+  if (outcome.kind === 'lost') {
+    parts.allocator.learn(before.map((claim) => claim.address));
+    return undefined;
+  }
+  return answerOf(parts, resolved.subject, given);
 }
 
-/** Claims every interface that the pod's source lists and that no claim stands for. Undefined when a race was lost. */
+/** A pod that comes again has another uid, which its DEL will state. */
+function presentOwner(before: Owner, now: Owner): Owner {
+  const same = before.namespace === now.namespace && before.pod === now.pod;
+  return same && now.uid !== '' ? now : before;
+}
+
+/**
+ * Claims every interface that the pod's source lists and that no claim stands for. Undefined when a race was
+ * lost. Throws NO_POOL_AVAILABLE where a list of interfaces without names is used up.
+ */
 async function claimNew(
   parts: Parts,
   call: Call,
   resolved: Resolved,
 ): Promise<AddResult | undefined> {
+  const { interfaceName } = call.attachment;
   const claimed = claimedInterfaces(parts, call);
   const { hold, choice } = parts.allocator.hold(
     (catalog) => choose(catalog, parts.cluster.conf(), resolved.subject),
-    (item) => !claimed.has(item.name === '' ? item.order : item.name),
+    // The one asked for has no claim in this network, whatever the container has in others.
+    (item) =>
+      item.name === interfaceName || !claimed.has(item.name === '' ? item.order : item.name),
     { node: resolved.node, nonce: parts.nonce },
   );
+  if (hold.slots.length === 0) {
+    const source = `the rule is: ${choice.source}`;
+    throw emptyRuleError(interfaceName, [source, 'every interface it lists is claimed already']);
+  }
   const claims = claimsOf(parts, call, resolved, hold, choice);
   const outcome = await parts.ledger
     .commit(
@@ -108,11 +132,27 @@ async function claimNew(
   if (outcome.kind === 'lost') {
     return undefined;
   }
+  if (!poolsHave(parts, hold)) {
+    await release(parts, claims);
+    return undefined;
+  }
   return answerOf(
     parts,
     resolved.subject,
     claims.filter((claim) => !claim.ahead),
     choice,
+  );
+}
+
+/**
+ * Whether the pools still have the slots. An edit or a deletion that was on its way when they were chosen
+ * did not see these claims, so its rules let it through.
+ */
+function poolsHave(parts: Parts, hold: Hold): boolean {
+  return parts.allocator.withCatalog((catalog) =>
+    hold.slots.every(({ address, pool }) =>
+      catalog.byName(pool.dialect, pool.name)?.ranges.has(address),
+    ),
   );
 }
 

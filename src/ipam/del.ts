@@ -37,7 +37,7 @@ async function uidsAgree(parts: Parts, claim: Claim, uid: string): Promise<boole
     return true;
   }
   const pod = await parts.cluster.pod(claim.owner.namespace, claim.owner.pod);
-  return pod !== undefined && pod.uid === claim.owner.uid && sameUid(pod, uid);
+  return pod !== undefined && sameUid(pod, claim.owner.uid) && sameUid(pod, uid);
 }
 
 /** Claims ahead of this container, once the release of `freed` leaves it nothing that was asked for. */

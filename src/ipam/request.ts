@@ -41,6 +41,7 @@ export interface Call {
   readonly attachment: Attachment;
   readonly args: CniArgs;
   readonly config: NetworkConfig;
+  /** Nothing for the verbs that choose no pool. */
   readonly wishes: CallWishes;
   gone(): boolean;
   readonly deadline: number;
@@ -52,6 +53,17 @@ const REQUIRED: Readonly<Record<Verb, readonly string[]>> = {
   DEL: ['CNI_CONTAINERID', 'CNI_IFNAME'],
   GC: [],
   STATUS: [],
+};
+
+/** The verbs that look at pools. No other one may fail over wishes, least of all one that frees (X05). */
+const CHOOSING: ReadonlySet<Verb> = new Set<Verb>(['ADD', 'STATUS']);
+const NO_WISHES: CallWishes = {
+  ipv4Pools: undefined,
+  ipv6Pools: undefined,
+  cleanGateway: false,
+  assignIpv4: undefined,
+  assignIpv6: undefined,
+  addresses: [],
 };
 
 /** CNI SPEC 1.1, "Container ID". */
@@ -84,7 +96,7 @@ export function readCall(request: CniRequest): Call {
     attachment,
     args,
     config,
-    wishes: config.wishes(args.ip),
+    wishes: CHOOSING.has(verb) ? config.wishes(args.ip) : NO_WISHES,
     gone: () => request.gone(),
     deadline: request.deadline,
   };

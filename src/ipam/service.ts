@@ -138,16 +138,17 @@ export class IpamService {
   #enqueueAdd(call: Call): Promise<AddResult> {
     const keys = queueKeys(call);
     const [pod, container] = keys.length === 2 ? keys : [undefined, undefined];
-    if (pod !== undefined && container !== undefined) {
-      this.#podOfContainer.set(container, pod);
+    // First the queue, which may refuse: what is not queued is not remembered either.
+    const result = this.#parts.queue.run(keys, () => add(this.#parts, call));
+    if (pod === undefined || container === undefined) {
+      return result;
     }
-    return this.#parts.queue
-      .run(keys, () => add(this.#parts, call))
-      .finally(() => {
-        if (container !== undefined && !this.#parts.queue.busy(container)) {
-          this.#podOfContainer.delete(container);
-        }
-      });
+    this.#podOfContainer.set(container, pod);
+    return result.finally(() => {
+      if (!this.#parts.queue.busy(container)) {
+        this.#podOfContainer.delete(container);
+      }
+    });
   }
 
   /**

@@ -1,5 +1,6 @@
 /** Claims that an ADD finds already made for it. */
-import type { Attachment, Claim, Ledger, Owner } from './ports.ts';
+import type { Attachment, Claim, Ledger } from './ports.ts';
+import type { Resolved } from './subject-of-call.ts';
 
 export interface Standing {
   /** The claims of the interface asked for, one per family. Never empty. */
@@ -13,12 +14,13 @@ export interface Standing {
  *
  * 1. those of the very attachment (I4, retry of an ADD whose answer was lost);
  * 2. those claimed ahead for this container: by interface name, else the first without a name (rule 8);
- * 3. those of the same pod uid and interface under another container of the network (rule 4).
+ * 3. those of the same pod uid and interface under another container of the network (rule 4); a static pod's
+ *    two uids count as one.
  */
 export function standingClaims(
   ledger: Ledger,
   attachment: Attachment,
-  owner: Owner,
+  { owner, isUid }: Pick<Resolved, 'owner' | 'isUid'>,
 ): Standing | undefined {
   const exact = ledger
     .claimsOfContainer(attachment.network, attachment.containerId)
@@ -34,7 +36,7 @@ export function standingClaims(
   if (ahead.length > 0) {
     return { given: ahead, ahead: [] };
   }
-  return ofEarlierContainer(ofPod, attachment, owner.uid);
+  return ofEarlierContainer(ofPod, attachment, isUid);
 }
 
 function aheadFor(ofPod: readonly Claim[], attachment: Attachment): Claim[] {
@@ -55,9 +57,9 @@ function aheadFor(ofPod: readonly Claim[], attachment: Attachment): Claim[] {
 function ofEarlierContainer(
   ofPod: readonly Claim[],
   attachment: Attachment,
-  uid: string,
+  isUid: (uid: string) => boolean,
 ): Standing | undefined {
-  const ofUid = uid === '' ? [] : ofPod.filter((claim) => claim.owner.uid === uid);
+  const ofUid = ofPod.filter((claim) => isUid(claim.owner.uid));
   const earlier = ofUid.filter(
     (claim) =>
       !claim.ahead &&

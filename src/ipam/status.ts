@@ -8,7 +8,7 @@ import type { Call } from './request.ts';
 
 /**
  * Returns when at least one pool that pods of this network may be given has an address left in every family
- * that such pools exist for. Throws STATUS_UNAVAILABLE with the counts. It reads only the engine's copy, as
+ * that such pools exist for and the settings have on. Throws STATUS_UNAVAILABLE with the counts. It reads only the engine's copy, as
  * runtimes poll it.
  */
 export function status(parts: Parts, call: Call): void {
@@ -16,7 +16,11 @@ export function status(parts: Parts, call: Call): void {
   if (pools.length === 0) {
     throw new OrbweaverError('STATUS_UNAVAILABLE', 'no IPPool could serve an ADD: there is none');
   }
+  const { enableIPv4, enableIPv6 } = parts.cluster.conf();
   for (const family of [4, 6] as const) {
+    if (family === 4 ? !enableIPv4 : !enableIPv6) {
+      continue;
+    }
     const counts = countsOf(parts, pools, family);
     if (counts.length > 0 && counts.every((count) => count.free + count.resting === 0)) {
       throw new OrbweaverError(

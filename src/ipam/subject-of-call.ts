@@ -7,6 +7,8 @@ import type { Call } from './request.ts';
 
 export interface Resolved {
   readonly owner: Owner;
+  /** Whether a line that states this uid is of the same pod, which may have two. False where it states none. */
+  isUid(uid: string): boolean;
   readonly subject: Subject;
   /** The pod's node; the agent's own where the pod names none. */
   readonly node: string;
@@ -19,8 +21,10 @@ export interface Resolved {
 export async function resolveSubject(parts: Parts, call: Call): Promise<Resolved> {
   const pod = await livePod(parts, call);
   const node = pod?.node || parts.node;
+  const owner = ownerOf(call, pod);
   return {
-    owner: ownerOf(call, pod),
+    owner,
+    isUid: (uid) => uid !== '' && (uid === owner.uid || (pod !== undefined && sameUid(pod, uid))),
     node,
     subject: {
       calledAs: call.calledAs,
@@ -33,10 +37,13 @@ export async function resolveSubject(parts: Parts, call: Call): Promise<Resolved
   };
 }
 
-/** The owner as the call names it, with the uid filled in from the pod where the call has none. */
+/**
+ * The owner as the call names it, with the uid filled in from the pod where the call has none. A static pod
+ * keeps the uid that the runtime states: its DEL states it again when the pod's object is long gone.
+ */
 function ownerOf(call: Call, pod: PodView | undefined): Owner {
   const { namespace, pod: name, uid } = call.args;
-  return { namespace, pod: name, uid: pod?.uid ?? uid };
+  return { namespace, pod: name, uid: uid || (pod?.uid ?? '') };
 }
 
 async function livePod(parts: Parts, call: Call): Promise<PodView | undefined> {
