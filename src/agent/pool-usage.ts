@@ -5,16 +5,11 @@
 import type { Pool } from '../dialect/pool.ts';
 import type { PoolUsage } from '../http/metrics.ts';
 import type { Allocator } from '../ipam/allocator.ts';
-import type { BlockState, Cluster, Ledger } from '../ipam/ports.ts';
-import {
-  type Address,
-  addressInBlock,
-  addToAddress,
-  compareAddresses,
-  formatAddress,
-} from '../net/address.ts';
-import { blockCidrText, formatCidr, lastOfCidr, parseCidr } from '../net/cidr.ts';
-import type { RangeSet } from '../net/range-set.ts';
+import { networkOf } from '../ipam/network-of.ts';
+import type { BlockState, Cluster, Ledger, Unit } from '../ipam/ports.ts';
+import { type Address, addressInBlock, addToAddress, compareAddresses } from '../net/address.ts';
+import { blockCidrText, type Cidr, formatCidr, lastOfCidr } from '../net/cidr.ts';
+import { RangeSet } from '../net/range-set.ts';
 import type { BlockRow, PoolRow, PoolsResponse } from './protocol.ts';
 
 export interface UsageParts {
@@ -43,13 +38,14 @@ export function poolRows(parts: UsageParts, withBlocks: boolean): PoolsResponse 
   const pools = [...parts.cluster.pools()].sort((a, b) =>
     compareAddresses(a.subnet.first, b.subnet.first),
   );
-  const blocks = withBlocks ? [...parts.ledger.blocks()] : [];
-  const tally = new BlockTally(blocks);
+  const tally = withBlocks ? new BlockTally([...parts.ledger.blocks()]) : undefined;
   const rows = pools.map((pool) => poolRow(parts, pool, tally));
-  return { pools: rows, orphans: tally.orphans() };
+  return { pools: rows, orphans: tally?.orphans() ?? [] };
 }
 
-function poolRow(parts: UsageParts, pool: Pool, tally: BlockTally): PoolRow {
+function poolRow(parts: UsageParts, pool: Pool, tally: BlockTally | undefined): PoolRow {
+  const owned =
+    tally === undefined || pool.calico === undefined ? [] : parts.ledger.units(pool.subnet);
   const reserved = parts.cluster.reserved(pool.family);
   const unavailable = pool.ranges.intersect(reserved).size();
   const counts = parts.allocator.counts(pool);
@@ -61,15 +57,16 @@ function poolRow(parts: UsageParts, pool: Pool, tally: BlockTally): PoolRow {
     used: String(counts?.used ?? 0),
     resting: String(counts?.resting ?? 0),
     reserved: String(unavailable),
-    blocks: tally.unitsOf(pool, reserved),
+    blocks: tally?.unitsOf(pool, reserved, owned) ?? [],
   };
 }
 
-interface Unit {
-  total: number;
+/** An affinity unit of a Calico pool, or a block of another one. */
+interface Tally {
+  readonly cidr: Cidr;
   used: number;
   resting: number;
-  reserved: number;
+  owner: string | undefined;
 }
 
 /** Sums the blocks that have lines into the affinity units of pools. */
@@ -83,59 +80,60 @@ class BlockTally {
     this.#covered = blocks.map(() => 0n);
   }
 
-  /** The units of a pool in which something is or was claimed, in address order. */
-  unitsOf(pool: Pool, reserved: RangeSet): BlockRow[] {
+  /**
+   * The units of a pool that are owned, or in which something is or was claimed, in address order.
+   * `owned` may hold units of another size, which an earlier pool has left.
+   */
+  unitsOf(pool: Pool, reserved: RangeSet, owned: Iterable<Unit>): BlockRow[] {
     const last = lastOfCidr(pool.subnet);
-    const units = new Map<string, Unit>();
+    const tallies = new Map<string, Tally>();
     for (let at = this.#firstFrom(pool.subnet.first); at < this.#blocks.length; at += 1) {
       if (compareAddresses(this.#blocks[at]!.first, last) > 0) {
         break;
       }
-      this.#addBlock(at, pool, reserved, units);
+      this.#addBlock(at, pool, tallies);
     }
-    const rows: BlockRow[] = [];
-    for (const [cidr, unit] of units) {
-      if (unit.used + unit.resting > 0) {
-        rows.push(asRow(cidr, unit));
+    for (const { cidr, node } of owned) {
+      if (cidr.prefix === unitPrefix(pool)) {
+        tallyAt(tallies, cidr.first, pool).owner = node;
       }
     }
-    return rows;
+    return [...tallies.values()]
+      .filter(({ used, resting, owner }) => used + resting > 0 || owner !== undefined)
+      .sort((a, b) => compareAddresses(a.cidr.first, b.cidr.first))
+      .map((tally) => unitRow(tally, pool, reserved));
   }
 
   /** Blocks with claims that no pool covers. */
   orphans(): BlockRow[] {
     return this.#blocks.flatMap((block, at) => {
       const used = bitCount(usedWord(block) & ~this.#covered[at]!);
-      const unit = { total: SLOTS, used, resting: 0, reserved: 0 };
-      return used === 0 ? [] : [asRow(blockCidrText(block.first), unit)];
+      const cidr = blockCidrText(block.first);
+      const counts = { total: String(SLOTS), used: String(used), resting: '0', reserved: '0' };
+      return used === 0 ? [] : [{ cidr, ...counts }];
     });
   }
 
-  #addBlock(at: number, pool: Pool, reserved: RangeSet, units: Map<string, Unit>): void {
+  #addBlock(at: number, pool: Pool, tallies: Map<string, Tally>): void {
     const block = this.#blocks[at]!;
     const used = usedWord(block);
     const resting = new Set(block.resting.map((rest) => rest.slot));
     const unitSlots = slotsPerUnit(pool);
-    let unit: Unit | undefined;
+    let tally: Tally | undefined;
     for (let slot = 0; slot < SLOTS; slot += 1) {
       const address = addressInBlock(block.first, slot);
-      if (unit === undefined || slot % unitSlots === 0) {
-        unit = unitAt(units, address, pool);
+      if (tally === undefined || slot % unitSlots === 0) {
+        tally = tallyAt(tallies, address, pool);
       }
       if (!pool.ranges.has(address)) {
         continue;
       }
       const bit = 1n << BigInt(slot);
       if ((used & bit) !== 0n) {
-        unit.used += 1;
+        tally.used += 1;
         this.#covered[at]! |= bit;
       } else if (resting.has(slot)) {
-        unit.resting += 1;
-      }
-      if (reserved.has(address)) {
-        unit.reserved += 1;
-      } else {
-        unit.total += 1;
+        tally.resting += 1;
       }
     }
   }
@@ -167,14 +165,29 @@ function slotsPerUnit(pool: Pool): number {
 }
 
 /** The unit that covers the address, made on demand. */
-function unitAt(units: Map<string, Unit>, address: Address, pool: Pool): Unit {
-  const cidr = formatCidr(parseCidr(`${formatAddress(address)}/${unitPrefix(pool)}`)!.cidr);
-  let unit = units.get(cidr);
-  if (unit === undefined) {
-    unit = { total: 0, used: 0, resting: 0, reserved: 0 };
-    units.set(cidr, unit);
+function tallyAt(tallies: Map<string, Tally>, address: Address, pool: Pool): Tally {
+  const cidr = networkOf(address, unitPrefix(pool));
+  const key = formatCidr(cidr);
+  let tally = tallies.get(key);
+  if (tally === undefined) {
+    tally = { cidr, used: 0, resting: 0, owner: undefined };
+    tallies.set(key, tally);
   }
-  return unit;
+  return tally;
+}
+
+function unitRow({ cidr, used, resting, owner }: Tally, pool: Pool, reserved: RangeSet): BlockRow {
+  const unit = RangeSet.of([{ first: cidr.first, last: lastOfCidr(cidr) }]);
+  const ranges = unit.intersect(pool.ranges);
+  const unavailable = ranges.intersect(reserved).size();
+  return {
+    cidr: formatCidr(cidr),
+    total: String(ranges.size() - unavailable),
+    used: String(used),
+    resting: String(resting),
+    reserved: String(unavailable),
+    ...(owner === undefined ? {} : { owner }),
+  };
 }
 
 function usedWord(block: BlockState): bigint {
@@ -187,14 +200,4 @@ function bitCount(word: bigint): number {
     count += 1;
   }
   return count;
-}
-
-function asRow(cidr: string, unit: Unit): BlockRow {
-  return {
-    cidr,
-    total: String(unit.total),
-    used: String(unit.used),
-    resting: String(unit.resting),
-    reserved: String(unit.reserved),
-  };
 }

@@ -105,19 +105,39 @@ export interface PoolRow {
   readonly blocks: readonly BlockRow[];
 }
 
-/** One affinity unit that has a line: 64 addresses, or Calico's blockSize. */
+/** An affinity unit that is owned or has a line: 64 addresses, or Calico's blockSize. */
 export interface BlockRow {
   readonly cidr: string;
   readonly total: string;
   readonly used: string;
   readonly resting: string;
   readonly reserved: string;
+  /** The node that owns an affinity unit of a Calico pool. */
+  readonly owner?: string;
 }
 
 export interface PoolsResponse {
   readonly pools: readonly PoolRow[];
   /** Blocks with claims that no pool covers any more. */
   readonly orphans: readonly BlockRow[];
+}
+
+/** An address that a node holds in an affinity unit of another node, or of nobody. */
+export interface BorrowedRow {
+  readonly ip: string;
+  readonly node: string;
+  readonly block: string;
+  /** Empty where nobody owns the unit. */
+  readonly owner: string;
+  /** `pod`, or empty for a container without one. */
+  readonly type: string;
+  /** `NAMESPACE/POD`, or the container's id. */
+  readonly allocatedTo: string;
+}
+
+/** GET /v1/ipam/borrowed. */
+export interface BorrowedResponse {
+  readonly rows: readonly BorrowedRow[];
 }
 
 /** GET /v1/ipam/address?ip=. */

@@ -4,6 +4,7 @@ import { LIMITS } from '../catalogue/limits.ts';
 import type { Metrics } from '../http/metrics.ts';
 import type { JsonSchema, Received, Reply, Route } from '../http/route.ts';
 import type { Parts } from '../ipam/parts.ts';
+import { borrowedRows } from './borrowed.ts';
 import { explainRequest } from './explain-request.ts';
 import { checkAll, releaseAddress, showAddress, showPools } from './ipam-requests.ts';
 import { jsonRoute, refuseJson } from './json-route.ts';
@@ -120,6 +121,7 @@ export function commandRoutes(parts: RouteParts): Route[] {
       }),
     ),
     get('/v1/ipam/pools', async ({ query }) => showPools(ipam, query.blocks === 'true')),
+    get('/v1/ipam/borrowed', async () => borrowedRows(ipam)),
     get('/v1/ipam/address', async ({ query }) => showAddress(ipam, query.ip)),
     get('/v1/ipam/check', async () => checkAll(ipam)),
     post<ReleaseRequest>('/v1/ipam/release', RELEASE, async ({ ip }) => {

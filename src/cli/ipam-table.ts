@@ -2,7 +2,7 @@
  * The tables of `ipam show` (reference/calico.md 7.1; the older layout as the fourth seed prints
  * it).
  */
-import type { BlockRow, PoolsResponse } from '../agent/protocol.ts';
+import type { BlockRow, BorrowedRow, PoolsResponse } from '../agent/protocol.ts';
 import { generalNumber, percentage } from './go-number.ts';
 import { type BoxColumn, boxTable } from './table.ts';
 
@@ -54,6 +54,21 @@ export function usageTable(rows: readonly UsageRow[], layout: Layout): string {
   return layout === 'classic'
     ? boxTable(CLASSIC, rows.map(classicCells), 'centred')
     : boxTable(CURRENT, rows.map(currentCells), 'left');
+}
+
+/** The box of addresses that nodes hold outside of their own blocks. */
+export function borrowedTable(rows: readonly BorrowedRow[], layout: Layout): string {
+  const titles = ['IP', 'BORROWING-NODE', 'BLOCK', 'BLOCK OWNER', 'TYPE', 'ALLOCATED-TO'];
+  const columns = titles.map((title): BoxColumn => ({ title, align: LEFT }));
+  const cells = rows.map((row) => [
+    row.ip,
+    row.node,
+    row.block,
+    row.owner,
+    row.type,
+    row.allocatedTo,
+  ]);
+  return boxTable(columns, cells, layout === 'classic' ? 'centred' : 'left');
 }
 
 function classicCells({ grouping, usage }: UsageRow): string[] {

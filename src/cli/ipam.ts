@@ -2,16 +2,20 @@
 import { type Command, Option } from 'commander';
 import type {
   AddressResponse,
+  BorrowedResponse,
   CheckResponse,
   PoolsResponse,
   ReleaseRequest,
 } from '../agent/protocol.ts';
 import { declareCommand, withSocket } from './command.ts';
-import { blockRows, type Layout, usageTable } from './ipam-table.ts';
+import { configurationTable, configureCommand } from './ipam-configure.ts';
+import { blockRows, borrowedTable, type Layout, usageTable } from './ipam-table.ts';
 import type { Shell, SocketOption } from './shell.ts';
 
 interface ShowOptions extends SocketOption {
   readonly showBlocks?: boolean;
+  readonly showBorrowed?: boolean;
+  readonly showConfiguration?: boolean;
   readonly ip?: string;
   readonly layout: Layout;
   readonly output?: 'json';
@@ -21,13 +25,14 @@ interface ShowOptions extends SocketOption {
 export function ipamCommand(shell: Shell): Command {
   const command = declareCommand({
     usage: 'ipam',
-    summary: 'Show, check and release addresses',
+    summary: 'Show, check and release addresses, and configure blocks',
     examples: ['ipam show', 'ipam show --show-blocks', 'ipam show --ip 172.18.41.40'],
   });
   return command
     .addCommand(showCommand(shell))
     .addCommand(checkCommand(shell))
-    .addCommand(releaseCommand(shell));
+    .addCommand(releaseCommand(shell))
+    .addCommand(configureCommand(shell));
 }
 
 function showCommand(shell: Shell): Command {
@@ -37,7 +42,9 @@ function showCommand(shell: Shell): Command {
     examples: ['ipam show', 'ipam show --show-blocks --layout current', 'ipam show --ip 10.64.0.1'],
   });
   return withSocket(command)
-    .option('--show-blocks', 'every block in use under its pool')
+    .option('--show-blocks', 'every block that is owned or in use, under its pool')
+    .option('--show-borrowed', 'addresses that nodes hold outside of their own blocks')
+    .option('--show-configuration', "how nodes use the blocks of Calico's pools")
     .option('--ip <address>', 'who holds this address')
     .addOption(
       new Option('--layout <name>', 'classic, or current with a column of reserved addresses')
@@ -50,16 +57,36 @@ function showCommand(shell: Shell): Command {
         await showAddress(shell, options, options.ip);
         return;
       }
-      const blocks = options.showBlocks === true;
-      const response = await shell
-        .agent(options)
-        .get<PoolsResponse>('/v1/ipam/pools', blocks ? { blocks: 'true' } : {});
-      shell.terminal.out(
-        options.output === 'json'
-          ? `${JSON.stringify(response, undefined, 2)}\n`
-          : usageTable(blockRows(response, options.layout), options.layout),
-      );
+      // Of several, the first wins in this order, as with calicoctl.
+      if (options.showBlocks !== true && options.showBorrowed === true) {
+        await showBorrowed(shell, options);
+        return;
+      }
+      if (options.showBlocks !== true && options.showConfiguration === true) {
+        shell.terminal.out(await configurationTable(shell.agent(options), options.layout));
+        return;
+      }
+      await showPools(shell, options);
     });
+}
+
+async function showPools(shell: Shell, options: ShowOptions): Promise<void> {
+  const query = options.showBlocks === true ? { blocks: 'true' } : {};
+  const response = await shell.agent(options).get<PoolsResponse>('/v1/ipam/pools', query);
+  shell.terminal.out(
+    options.output === 'json'
+      ? `${JSON.stringify(response, undefined, 2)}\n`
+      : usageTable(blockRows(response, options.layout), options.layout),
+  );
+}
+
+async function showBorrowed(shell: Shell, options: ShowOptions): Promise<void> {
+  const response = await shell.agent(options).get<BorrowedResponse>('/v1/ipam/borrowed');
+  shell.terminal.out(
+    options.output === 'json'
+      ? `${JSON.stringify(response, undefined, 2)}\n`
+      : borrowedTable(response.rows, options.layout),
+  );
 }
 
 async function showAddress(shell: Shell, options: ShowOptions, ip: string): Promise<void> {

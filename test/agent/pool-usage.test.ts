@@ -4,10 +4,11 @@ import type { BlockRow } from '../../src/agent/protocol.ts';
 import { CALICO_IPAM_DEFAULTS, readCalicoPool } from '../../src/dialect/calico.ts';
 import type { Pool } from '../../src/dialect/pool.ts';
 import { readSpiderPool } from '../../src/dialect/spiderpool.ts';
-import type { BlockState } from '../../src/ipam/ports.ts';
+import type { BlockState, Unit } from '../../src/ipam/ports.ts';
 import { blockOf, parseAddress, slotOf } from '../../src/net/address.ts';
 import { parseRange } from '../../src/net/range.ts';
 import { RangeSet } from '../../src/net/range-set.ts';
+import { unitOf } from '../support/lines.ts';
 
 /** Blocks as the ledger gives them, from the addresses that are held and those at rest. */
 function blocksOf(held: readonly string[], resting: readonly string[] = []): BlockState[] {
@@ -40,10 +41,15 @@ function blocksOf(held: readonly string[], resting: readonly string[] = []): Blo
     .sort((a, b) => a.first[3] - b.first[3]);
 }
 
-function parts(pools: Pool[], blocks: BlockState[], reserved: string[] = []): UsageParts {
+function parts(
+  pools: Pool[],
+  blocks: BlockState[],
+  reserved: string[] = [],
+  units: Unit[] = [],
+): UsageParts {
   const set = RangeSet.of(reserved.map((text) => parseRange(text)!));
   return {
-    ledger: { blocks: () => blocks },
+    ledger: { blocks: () => blocks, units: () => units },
     cluster: { pools: () => pools, reserved: () => set },
     allocator: { counts: () => undefined },
   } as unknown as UsageParts;
@@ -85,7 +91,7 @@ describe('usage of pools', () => {
       'a unit of several blocks',
       24,
       ['10.0.0.1', '10.0.0.70', '10.0.0.200', '10.0.1.0'],
-      ['10.0.0.0/24 3/192', '10.0.1.0/24 1/64'],
+      ['10.0.0.0/24 3/256', '10.0.1.0/24 1/256'],
     ],
   ])('counts %s', (_name, blockSize, held, expected) => {
     const { pools } = poolRows(
@@ -102,6 +108,22 @@ describe('usage of pools', () => {
     expect(pools[0]!.blocks.map(cells)).toEqual(['10.0.0.0/26 1/8 resting 1 reserved 2']);
     expect(pools[0]).toMatchObject({ cidr: '10.0.0.0/24', total: '8', reserved: '2' });
     expect(orphans.map(cells)).toEqual(['10.0.0.0/26 1/64 resting 0 reserved 0']);
+  });
+
+  test('lists units that a node owns, empty ones too, and none of another size', () => {
+    const units = [
+      unitOf('10.0.0.0/26', 'node-1'),
+      unitOf('10.0.1.0/26', 'node-2'),
+      unitOf('10.0.2.0/28'),
+    ];
+    const blocks = blocksOf(['10.0.0.1', '10.0.3.1']);
+    const usage = parts([calico('p', '10.0.0.0/16', 26)], blocks, ['10.0.1.0-10.0.1.1'], units);
+    const rows = poolRows(usage, true).pools[0]!.blocks;
+    expect(rows.map((row) => `${cells(row)} of ${row.owner}`)).toEqual([
+      '10.0.0.0/26 1/64 resting 0 reserved 0 of node-1',
+      '10.0.1.0/26 0/62 resting 0 reserved 2 of node-2',
+      '10.0.3.0/26 1/64 resting 0 reserved 0 of undefined',
+    ]);
   });
 
   test('shows pools in address order and no blocks unless they are asked for', () => {
