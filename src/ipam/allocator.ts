@@ -93,6 +93,11 @@ export class Allocator {
   #entries = new Map<string, PoolEntry>();
   #generation = -1;
   #rebuilds = 0;
+  /**
+   * The ledger could not be read when the engine had to follow a change of it, so the two may differ: the
+   * engine is made anew before its next use.
+   */
+  #stale = false;
 
   /** Reads the whole ledger once. Throws what the ledger throws. */
   constructor(
@@ -159,7 +164,7 @@ export class Allocator {
   settle(hold: Hold): void {
     for (const unit of hold.units) {
       const { cidr } = unit.write.now;
-      const found = this.#ledger.unit(cidr);
+      const found = this.#follow(() => this.#ledger.unit(cidr));
       this.#pending.end(unit, found);
       const now = this.#pending.of(cidr)?.write.now ?? found;
       this.#entries.get(keyOf(unit.pool))?.units?.show(cidr, now);
@@ -172,20 +177,28 @@ export class Allocator {
 
   /**
    * The lines of these addresses changed: the engine shows what the ledger says now. It is read again rather
-   * than passed in, because news may arrive late: the slot may have been given to another hold since.
+   * than passed in, because news may arrive late: the slot may have been given to another hold since. Where
+   * that fails, the engine is made anew later: whoever brings the news has an outcome of its own to tell.
    */
   learn(addresses: readonly Address[]): void {
-    try {
+    this.#follow(() => {
       for (const address of addresses) {
         if (!this.#held.has(formatAddress(address))) {
           this.#show(address, this.#ledger.line(address));
         }
       }
+    });
+  }
+
+  #follow<T>(step: () => T): T | undefined {
+    try {
+      return step();
     } catch (error) {
-      if (!(error instanceof EngineLost)) {
-        throw error;
+      this.#stale = true;
+      if (error instanceof EngineLost || error instanceof OrbweaverError) {
+        return undefined;
       }
-      this.#rebuild();
+      throw error;
     }
   }
 
@@ -500,10 +513,14 @@ export class Allocator {
 
   /** Runs an engine step that may be repeated; a lost engine is replaced once. */
   #guarded<T>(step: () => T): T {
+    if (this.#stale) {
+      this.#rebuild();
+    }
     try {
       return step();
     } catch (error) {
       if (!(error instanceof EngineLost)) {
+        this.#stale ||= !isRefusal(error);
         throw error;
       }
       this.#rebuild();
@@ -513,6 +530,7 @@ export class Allocator {
 
   #rebuild(): void {
     this.#rebuilds += 1;
+    this.#stale = true;
     this.#engine = this.#loadEngine();
     this.#catalog = new Catalog(this.#engine);
     this.#entries = new Map();
@@ -521,6 +539,7 @@ export class Allocator {
     for (const address of this.#held.values()) {
       this.#engine.claimAddress(address);
     }
+    this.#stale = false;
   }
 
   #fill(): void {
@@ -536,6 +555,11 @@ export class Allocator {
     }
     this.#engine.advance(this.#tick(now));
   }
+}
+
+/** What a step says on purpose; anything else, a store that fails say, may have left it half done. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof OrbweaverError && !error.code.startsWith('STORE_');
 }
 
 function hasUnits(entry: PoolEntry): entry is PoolEntry & UnitPool {

@@ -12,6 +12,17 @@ import type { Call } from './request.ts';
  * runtimes poll it.
  */
 export function status(parts: Parts, call: Call): void {
+  try {
+    requireAddresses(parts, call);
+  } catch (error) {
+    if (error instanceof OrbweaverError && error.code.startsWith('STORE_')) {
+      throw new OrbweaverError('STATUS_UNAVAILABLE', 'the store cannot be read', error.message);
+    }
+    throw error;
+  }
+}
+
+function requireAddresses(parts: Parts, call: Call): void {
   const pools = poolsOfNetwork(parts, call);
   if (pools.length === 0) {
     throw new OrbweaverError('STATUS_UNAVAILABLE', 'no IPPool could serve an ADD: there is none');
