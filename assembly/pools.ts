@@ -130,7 +130,7 @@ function stage(count: u32): i32 {
 
 /** Makes the pool's map and tree, all free. */
 function buildTree(pool: Pool): bool {
-  if (pool.totalHigh === 0 && pool.totalLow <= DENSE_ADDRESSES_MAX) {
+  if (pool.totalHigh === 0 && pool.totalLow <= <u64>DENSE_ADDRESSES_MAX) {
     pool.state = POOL_DENSE;
     pool.blockMap = u32(allocateZeroed((<usize>pool.blocksLow) << 2));
     return pool.blockMap !== 0 && buildDenseTree(pool);

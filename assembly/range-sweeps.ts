@@ -47,10 +47,12 @@ function isBehind(
   lastHigh: u64,
   lastLow: u64,
 ): bool {
-  const reversed = u32(lastHigh < high) | (u32(lastHigh === high) & u32(lastLow < low));
-  const behind = u32(beforeHigh < high) | (u32(beforeHigh === high) & u32(beforeLow < low));
-  const touches = u32(low - beforeLow === 1) & u32(high - beforeHigh === u64(low === 0));
-  return (behind & ~(reversed | touches)) !== 0;
+  // The first address of a gap is behind everything where the range before ends with the last of all.
+  const gapLow = beforeLow + 1;
+  const gapHigh = beforeHigh + u64(gapLow === 0);
+  const behind = u32(gapHigh < high) | (u32(gapHigh === high) & u32(gapLow < low));
+  const forward = u32(high < lastHigh) | (u32(high === lastHigh) & u32(low <= lastLow));
+  return (behind & forward & u32((gapHigh | gapLow) !== 0)) !== 0;
 }
 
 /** True when the range is not reversed and begins behind the one before it in the list, with a gap. */
@@ -257,6 +259,8 @@ export function subtractRanges(aCount: u32, bCount: u32): i32 {
   const result = rangeAt(b, bCount);
   if (bCount !== 0 && !isInPlace(b, 0)) return STATUS_RANGES_INVALID;
   let to = result;
+  let beforeHigh: u64 = 0;
+  let beforeLow: u64 = 0;
   // The range of b that comes next; it is loaded once, where it becomes that.
   let j: u32 = 0;
   let cutHigh = bCount === 0 ? 0 : rangeFirstHigh(b);
@@ -264,7 +268,6 @@ export function subtractRanges(aCount: u32, bCount: u32): i32 {
   let cutLastHigh = bCount === 0 ? 0 : rangeLastHigh(b);
   let cutLastLow = bCount === 0 ? 0 : rangeLastLow(b);
   for (let i: u32 = 0; i < aCount; i++) {
-    if (!isInPlace(a, i)) return STATUS_RANGES_INVALID;
     const range = rangeAt(a, i);
     const lastHigh = rangeLastHigh(range);
     const lastLow = rangeLastLow(range);
@@ -272,6 +275,13 @@ export function subtractRanges(aCount: u32, bCount: u32): i32 {
     let high = rangeFirstHigh(range);
     let low = rangeFirstLow(range);
     let open = true;
+    if (
+      i === 0 ? !isInPlace(a, 0) : !isBehind(beforeHigh, beforeLow, high, low, lastHigh, lastLow)
+    ) {
+      return STATUS_RANGES_INVALID;
+    }
+    beforeHigh = lastHigh;
+    beforeLow = lastLow;
     while (j < bCount) {
       if (wideLessOrEqual(high, low, cutLastHigh, cutLastLow)) {
         if (wideLess(lastHigh, lastLow, cutHigh, cutLow)) break;
@@ -290,13 +300,13 @@ export function subtractRanges(aCount: u32, bCount: u32): i32 {
       const next = rangeAt(b, j);
       cutHigh = rangeFirstHigh(next);
       cutLow = rangeFirstLow(next);
-      const beforeHigh = cutLastHigh;
-      const beforeLow = cutLastLow;
-      cutLastHigh = rangeLastHigh(next);
-      cutLastLow = rangeLastLow(next);
-      if (!isBehind(beforeHigh, beforeLow, cutHigh, cutLow, cutLastHigh, cutLastLow)) {
+      const nextLastHigh = rangeLastHigh(next);
+      const nextLastLow = rangeLastLow(next);
+      if (!isBehind(cutLastHigh, cutLastLow, cutHigh, cutLow, nextLastHigh, nextLastLow)) {
         return STATUS_RANGES_INVALID;
       }
+      cutLastHigh = nextLastHigh;
+      cutLastLow = nextLastLow;
     }
     if (open) {
       setRange(to, high, low, lastHigh, lastLow);

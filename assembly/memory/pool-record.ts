@@ -16,7 +16,7 @@ export const POOLS_MAX: u32 = 65536;
 /** Ranges in one pool. */
 export const POOL_RANGES_MAX: u32 = 10000;
 /** Pools of more addresses are sparse. */
-export const DENSE_ADDRESSES_MAX: u64 = (<u64>1) << 24;
+export const DENSE_ADDRESSES_MAX: u32 = 1 << 24;
 
 /** The "handle" of the record at place 0. */
 export const STAGED: u32 = u32.MAX_VALUE;
