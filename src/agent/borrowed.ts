@@ -1,4 +1,6 @@
-/** Addresses that nodes hold outside of their own affinity units, for `ipam show --show-borrowed`. */
+/**
+ * Addresses that nodes hold outside of their own affinity units, for `ipam show --show-borrowed`.
+ */
 import type { Pool } from '../dialect/pool.ts';
 import { networkOf } from '../ipam/network-of.ts';
 import type { Claim, Cluster, Ledger } from '../ipam/ports.ts';
@@ -7,8 +9,9 @@ import { formatCidr } from '../net/cidr.ts';
 import type { BorrowedResponse, BorrowedRow } from './protocol.ts';
 
 /**
- * The answer to GET /v1/ipam/borrowed: claims of Calico's pools in a unit of another node or of nobody, pools in
- * the cluster's order, addresses ascending (reference/calico.md 7.1). Reads every claim of those pools.
+ * The answer to GET /v1/ipam/borrowed: claims of Calico's pools in a unit of another node or of
+ * nobody, pools in the cluster's order, addresses ascending (reference/calico.md 7.1). Reads every
+ * claim of those pools.
  */
 export function borrowedRows(parts: {
   readonly ledger: Ledger;

@@ -1,4 +1,6 @@
-/** `orbweaver ipam configure` and what it sets: the one IPAMConfiguration (reference/calico.md 7.5). */
+/**
+ * `orbweaver ipam configure` and what it sets: the one IPAMConfiguration (reference/calico.md 7.5).
+ */
 import { type Command, InvalidArgumentError } from 'commander';
 import type {
   ApplyRequest,

@@ -11,7 +11,6 @@ import { Catalog } from '../choose/catalog.ts';
 import type { Choice, FamilyChoice, InterfaceChoice } from '../choose/choice.ts';
 import {
   addressTakenError,
-  calicoAddressError,
   type Exhausted,
   exhaustedGroupsError,
   type PoolCounts,
@@ -25,14 +24,8 @@ import { RangeSet } from '../net/range-set.ts';
 import { holderText } from './holder-text.ts';
 import { type HeldUnit, PendingUnits } from './pending-units.ts';
 import type { Clock, Cluster, Ledger, Line, Resting, Unit } from './ports.ts';
+import { type Found, keyOf, type PoolEntry, SlotSearch } from './slot-search.ts';
 import { UnitIndex } from './unit-index.ts';
-import {
-  type Licence,
-  licenceOf,
-  type UnitFind,
-  type UnitPool,
-  UnitSearch,
-} from './unit-search.ts';
 
 /** A slot chosen for one interface and family, marked used in the engine and not yet in the ledger. */
 export interface HeldSlot {
@@ -55,20 +48,6 @@ export interface Claimant {
   readonly node: string;
   /** Fresh for every change of a unit's owner (rule 1). */
   readonly nonce: () => string;
-}
-
-interface PoolEntry {
-  readonly pool: Pool;
-  readonly handle: number;
-  /** The reserved addresses that were left out of the eligible ones. */
-  readonly reserved: RangeSet;
-  /** Who owns the affinity units; Calico's pools only. */
-  readonly units: UnitIndex | undefined;
-}
-
-/** An address that a search has marked used in the engine. */
-interface Found extends UnitFind {
-  readonly entry: PoolEntry;
 }
 
 /** What one `hold` has chosen so far. */
@@ -223,32 +202,36 @@ export class Allocator {
   peek(pool: Pool, given: number, family: FamilyChoice, node: string): Address | undefined {
     return this.withCatalog(() => {
       this.#engine.advance(this.#tick(this.#clock.now()));
-      const entry = this.#entries.get(keyOf(pool));
+      const search = this.#searchFor(node);
       const taken: Found[] = [];
-      while (entry !== undefined && taken.length <= given) {
-        const found = this.#searchFree(entry, this.#licence(family, node), node);
+      while (taken.length <= given) {
+        const found = search.free(pool, family);
         if (found === undefined) {
           break;
         }
         taken.push(found);
         if (found.claims !== undefined) {
           const { cidr } = found.claims;
-          entry.units?.show(cidr, { cidr, node, claimedAt: this.#clock.now(), nonce: '' });
+          const now = { cidr, node, claimedAt: this.#clock.now(), nonce: '' };
+          found.entry.units?.show(cidr, now);
         }
       }
-      for (const { address, claims } of taken.toReversed()) {
+      for (const { entry, address, claims } of taken.toReversed()) {
         this.#engine.unclaim(address);
         if (claims !== undefined) {
-          entry?.units?.show(claims.cidr, claims.was);
+          entry.units?.show(claims.cidr, claims.was);
         }
       }
       return taken[given]?.address;
     });
   }
 
-  /** What keeps a node from another unit of a family's candidates, in Calico's words; undefined: nothing. */
+  /**
+   * What keeps a node from another unit of a family's candidates, in Calico's words; undefined:
+   * nothing.
+   */
   obstacle(family: FamilyChoice, node: string): string | undefined {
-    return this.withCatalog(() => this.#licence(family, node).obstacle);
+    return this.withCatalog(() => this.#searchFor(node).obstacle(family));
   }
 
   /** The affinity units of a pool that somebody owns, in address order. */
@@ -263,14 +246,20 @@ export class Allocator {
 
   #holdAll(choice: Choice, wanted: (item: InterfaceChoice) => boolean, claimant: Claimant): Hold {
     const attempt: Attempt = { slots: [], units: new Map() };
+    const search = this.#searchFor(claimant.node);
     const exhausted: Exhausted[] = [];
     try {
       for (const item of choice.interfaces.filter(wanted)) {
         for (const family of item.families) {
-          if (!this.#holdOne(attempt, choice, item, family, claimant)) {
-            const { obstacle } = this.#licence(family, claimant.node);
+          const found = this.#findOne(search, choice, item, family);
+          if (found === undefined) {
+            const obstacle = search.obstacle(family);
             const counts = this.#countsOfCandidates(family);
             exhausted.push({ interface: item, family, counts, obstacle });
+          } else {
+            const { address, was, entry } = found;
+            attempt.slots.push({ address, pool: entry.pool, interface: item, was });
+            this.#holdUnit(attempt, found, claimant);
           }
         }
       }
@@ -297,28 +286,28 @@ export class Allocator {
     }
   }
 
-  /** An address that the engine calls free but the ledger does not stays used, and the search goes on (I2). */
-  #holdOne(
-    attempt: Attempt,
+  /**
+   * An address that the engine calls free but the ledger does not stays used, and the search goes on
+   * (I2).
+   */
+  #findOne(
+    search: SlotSearch,
     choice: Choice,
     item: InterfaceChoice,
     family: FamilyChoice,
-    claimant: Claimant,
-  ): boolean {
+  ): (Found & { readonly was: Resting | undefined }) | undefined {
     for (;;) {
+      const { requested } = family;
       const found =
-        family.requested === undefined
-          ? this.#search(family, claimant.node)
-          : this.#claimRequested(choice, item, family, family.requested, claimant.node);
-      if (found === undefined) {
-        return false;
+        requested === undefined ? search.next(family) : search.requested(family, requested);
+      if (found === undefined && requested !== undefined) {
+        const line = this.#ledger.line(requested);
+        const holder = line?.state === 'claimed' ? holderText(line) : 'an ADD in progress';
+        throw addressTakenError(choice, item, family, holder);
       }
-      const was = this.#ledger.line(found.address);
+      const was = found && this.#ledger.line(found.address);
       if (was?.state !== 'claimed') {
-        const { address, entry } = found;
-        attempt.slots.push({ address, pool: entry.pool, interface: item, was });
-        this.#holdUnit(attempt, found, claimant);
-        return true;
+        return found && { ...found, was };
       }
     }
   }
@@ -345,83 +334,21 @@ export class Allocator {
     entry.units.show(cidr, now);
   }
 
-  #search(family: FamilyChoice, node: string): Found | undefined {
-    const licence = this.#licence(family, node);
-    const entries = this.#entriesOf(family);
-    for (const entry of entries) {
-      const found = this.#searchFree(entry, licence, node);
-      if (found !== undefined) {
-        return found;
-      }
-    }
-    for (const entry of entries) {
-      const found = this.#searchResting(entry, licence, node);
-      if (found !== undefined) {
-        return found;
-      }
-    }
-    return undefined;
-  }
-
-  #searchFree(entry: PoolEntry, licence: Licence, node: string): Found | undefined {
-    if (hasUnits(entry)) {
-      const search = new UnitSearch(this.#engine, node, this.#clock.now());
-      const found = search.free(entry, licence);
-      return found && { ...found, entry };
-    }
-    const address = this.#engine.claimNext(entry.handle, undefined);
-    return address && { entry, address, claims: undefined };
-  }
-
-  #searchResting(entry: PoolEntry, licence: Licence, node: string): Found | undefined {
-    if (hasUnits(entry)) {
-      const search = new UnitSearch(this.#engine, node, this.#clock.now());
-      const found = search.resting(entry, licence, (address) =>
-        this.#show(address, this.#ledger.line(address)),
-      );
-      return found && { ...found, entry };
-    }
-    const address = this.#engine.claimResting(entry.handle);
-    return address && { entry, address, claims: undefined };
-  }
-
-  #licence(family: FamilyChoice, node: string): Licence {
-    return licenceOf(this.#entriesOf(family).filter(hasUnits), node);
-  }
-
-  #entriesOf(family: FamilyChoice): PoolEntry[] {
-    return family.candidates.flatMap((pool) => this.#entries.get(keyOf(pool)) ?? []);
-  }
-
-  #claimRequested(
-    choice: Choice,
-    item: InterfaceChoice,
-    family: FamilyChoice,
-    address: Address,
-    node: string,
-  ): Found {
-    // Every candidate holds the address, and a choice has only pools that the catalog knows.
-    const entry = this.#entriesOf(family)[0]!;
-    let unit: UnitFind = { address, claims: undefined };
-    if (hasUnits(entry)) {
-      const found = new UnitSearch(this.#engine, node, this.#clock.now()).requested(entry, address);
-      if (typeof found === 'string') {
-        const owner = entry.units.ownerOf(address)?.node ?? 'nobody';
-        const cidr = formatCidr(entry.units.networkOf(address));
-        throw calicoAddressError(found, family.road, `block ${cidr} is owned by ${owner}`);
-      }
-      unit = found;
-    }
-    if (this.#engine.claimAddress(address) === 'used') {
-      const line = this.#ledger.line(address);
-      const holder = line?.state === 'claimed' ? holderText(line) : 'an ADD in progress';
-      throw addressTakenError(choice, item, family, holder);
-    }
-    return { ...unit, entry };
+  #searchFor(node: string): SlotSearch {
+    return new SlotSearch({
+      engine: this.#engine,
+      entries: this.#entries,
+      node,
+      now: this.#clock.now(),
+      putBack: (address) => this.#show(address, this.#ledger.line(address)),
+    });
   }
 
   #countsOfCandidates(family: FamilyChoice): PoolCounts[] {
-    return this.#entriesOf(family).map((entry) => this.#countsOf(entry));
+    return family.candidates.flatMap((pool) => {
+      const entry = this.#entries.get(keyOf(pool));
+      return entry === undefined ? [] : [this.#countsOf(entry)];
+    });
   }
 
   #countsOf(entry: PoolEntry): PoolCounts {
@@ -562,10 +489,6 @@ function isRefusal(error: unknown): boolean {
   return error instanceof OrbweaverError && !error.code.startsWith('STORE_');
 }
 
-function hasUnits(entry: PoolEntry): entry is PoolEntry & UnitPool {
-  return entry.units !== undefined;
-}
-
 /** Settings that reach into pools may go without a trace in the pools' revisions. */
 function isSamePool(before: Pool, now: Pool): boolean {
   return (
@@ -573,10 +496,6 @@ function isSamePool(before: Pool, now: Pool): boolean {
     before.restMs === now.restMs &&
     isDeepStrictEqual(before.calico?.unitRules, now.calico?.unitRules)
   );
-}
-
-function keyOf(pool: Pool): string {
-  return `${pool.dialect}/${pool.name}`;
 }
 
 /** Rest of an address that a pool gave, in milliseconds. */

@@ -1,6 +1,6 @@
 /**
- * Units whose new owner is not durable yet. Claims of the same node may use such a unit at once: each of them
- * carries the write of its owner, so that whichever lands first brings it along.
+ * Units whose new owner is not durable yet. Claims of the same node may use such a unit at once:
+ * each of them carries the write of its owner, so that whichever lands first brings it along.
  */
 import type { Pool } from '../dialect/pool.ts';
 import { type Cidr, formatCidr } from '../net/cidr.ts';
@@ -41,9 +41,9 @@ export class PendingUnits {
   }
 
   /**
-   * One hold that depended on the change has ended; `found` is what the ledger says of the unit now. The
-   * change is waited for no longer when no hold is left, and also when it has landed or can never land: else
-   * calls that lost against another owner would choose the unit again.
+   * One hold that depended on the change has ended; `found` is what the ledger says of the unit
+   * now. The change is waited for no longer when no hold is left, and also when it has landed or
+   * can never land: else calls that lost against another owner would choose the unit again.
    */
   end({ write }: HeldUnit, found: Unit | undefined): void {
     const key = formatCidr(write.now.cidr);

@@ -1,6 +1,7 @@
 /**
- * Who owns the affinity units of one Calico pool: a copy of what the ledger says, shaped for searching. Units
- * side by side are kept as one range, so that a search meets runs of units and never walks units one by one.
+ * Who owns the affinity units of one Calico pool: a copy of what the ledger says, shaped for
+ * searching. Units side by side are kept as one range, so that a search meets runs of units and
+ * never walks units one by one.
  */
 import type { Pool } from '../dialect/pool.ts';
 import {
@@ -33,7 +34,10 @@ export class UnitIndex {
   readonly #estates = new Map<string, Estate>();
   #unowned: RangeSet;
 
-  /** `pool.calico` must be set. Units of another size, as an earlier pool may have left them, do not count. */
+  /**
+   * `pool.calico` must be set. Units of another size, as an earlier pool may have left them, do not
+   * count.
+   */
   constructor(pool: Pool, units: Iterable<Unit>) {
     this.#subnet = pool.subnet;
     this.#prefix = pool.calico!.blockSize;
@@ -41,7 +45,12 @@ export class UnitIndex {
     for (const unit of units) {
       if (this.#has(unit.cidr)) {
         this.#owners.set(formatAddress(unit.cidr.first), unit);
-        byNode.set(unit.node, [...(byNode.get(unit.node) ?? []), unit.cidr]);
+        const cidrs = byNode.get(unit.node);
+        if (cidrs === undefined) {
+          byNode.set(unit.node, [unit.cidr]);
+        } else {
+          cidrs.push(unit.cidr);
+        }
       }
     }
     let owned = RangeSet.empty;
@@ -79,10 +88,10 @@ export class UnitIndex {
   }
 
   /**
-   * Where a node begins to look for a unit, so that different nodes use different ones: the FNV-1a hash of
-   * its name (32 bits), modulo the number of units. Calico draws from a generator seeded by such a hash
-   * (reference/calico.md 4.3); any choice is safe, so this is a plain one. Of a pool with more than 2^32 units
-   * only that many first ones are beginnings.
+   * Where a node begins to look for a unit, so that different nodes use different ones: the FNV-1a
+   * hash of its name (32 bits), modulo the number of units. Calico draws from a generator seeded by
+   * such a hash (reference/calico.md 4.3); any choice is safe, so this is a plain one. Of a pool
+   * with more than 2^32 units only that many first ones are beginnings.
    */
   startOf(node: string): Address {
     const bits = Math.min(HASH_BITS, Math.max(0, this.#prefix - this.#subnet.prefix));
@@ -91,7 +100,10 @@ export class UnitIndex {
     return addToAddress(this.#subnet.first, index * unitSize);
   }
 
-  /** The owner of a unit is as given now; a unit that is none of this pool's is left out. O(runs of units). */
+  /**
+   * The owner of a unit is as given now; a unit that is none of this pool's is left out. O(runs of
+   * units).
+   */
   show(cidr: Cidr, now: Unit | undefined): void {
     if (!this.#has(cidr)) {
       return;
@@ -143,7 +155,7 @@ function rangesOf(...cidrs: readonly Cidr[]): RangeSet {
   return RangeSet.of(cidrs.map((cidr) => ({ first: cidr.first, last: lastOfCidr(cidr) })));
 }
 
-/** FNV-1a over the UTF-8 bytes, 32 bits unsigned (RFC 9923). */
+/** FNV-1a over the UTF-8 bytes, 32 bits unsigned. */
 function fnv1a(text: string): number {
   let hash = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(text)) {

@@ -1,10 +1,12 @@
 /**
- * Which address of a Calico pool suits a node? Its own units first, then a unit that it claims, then, unless
- * affinity is strict, an address out of another node's unit (reference/calico.md 4.1 and 4.2).
+ * Which address of a Calico pool suits a node? Its own units first, then a unit that it claims,
+ * then, unless affinity is strict, an address out of another node's unit (reference/calico.md 4.1
+ * and 4.2).
  *
- * Every step asks the engine for the lowest free address of a range: O(log64 blocks) each, and once per run
- * of units side by side. So a /8 of single addresses costs what its number of runs costs, never its number
- * of units; only the search for an empty unit of another node looks at units, and at a bounded number.
+ * Every step asks the engine for the lowest free address of a range: O(log64 blocks) each, and once
+ * per run of units side by side. So a /8 of single addresses costs what its number of runs costs,
+ * never its number of units; only the search for an empty unit of another node looks at units, and
+ * at a bounded number.
  */
 import type { Pool } from '../dialect/pool.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -25,7 +27,10 @@ export interface UnitPool {
 /** An address that the search has marked used in the engine. */
 export interface UnitFind {
   readonly address: Address;
-  /** The unit that the node must become the owner of, and its owner until then; undefined: it need not. */
+  /**
+   * The unit that the node must become the owner of, and its owner until then; undefined: it need
+   * not.
+   */
   readonly claims: { readonly cidr: Cidr; readonly was: Unit | undefined } | undefined;
 }
 
@@ -37,17 +42,21 @@ export interface Licence {
   readonly obstacle: string | undefined;
 }
 
-/** An empty unit is left to its owner for this long, in milliseconds (reference/calico.md 4.2 d). */
+/**
+ * An empty unit is left to its owner for this long, in milliseconds (reference/calico.md 4.2 d).
+ */
 const EMPTY_UNIT_KEPT_MS = 60_000;
 /** Units of other nodes that one search looks at before it gives up finding an empty one. */
 const EMPTY_UNIT_TRIES = 256;
-/** Resting addresses that one search looks at before it gives up finding one that the node may take. */
+/**
+ * Resting addresses that one search looks at before it gives up finding one that the node may take.
+ */
 const RESTING_TRIES = 256;
 const SLOTS = 64;
 
 /**
- * What the node may do in the pools that one family of a pod may use. The limit counts the node's units in
- * all of them; at the limit nothing is borrowed either (reference/calico.md 3.5).
+ * What the node may do in the pools that one family of a pod may use. The limit counts the node's
+ * units in all of them; at the limit nothing is borrowed either (reference/calico.md 3.5).
  */
 export function licenceOf(pools: readonly UnitPool[], node: string): Licence {
   const rules = pools[0]?.pool.calico?.unitRules;
@@ -83,13 +92,17 @@ export class UnitSearch {
     this.#now = now;
   }
 
-  /** An address that neither is used nor rests. */
-  free(place: UnitPool, licence: Licence): UnitFind | undefined {
+  /**
+   * An address that neither is used nor rests. Asks for the licence only when the node's own units
+   * are full.
+   */
+  free(place: UnitPool, licenceOfNode: () => Licence): UnitFind | undefined {
     const { handle, units } = place;
     const own = this.#lowestIn(handle, units.ownedBy(this.#node));
     if (own !== undefined) {
       return { address: own, claims: undefined };
     }
+    const licence = licenceOfNode();
     if (licence.mayClaim) {
       const found = this.#inUnowned(place) ?? this.#inEmptyUnit(place);
       if (found !== undefined) {
@@ -104,8 +117,8 @@ export class UnitSearch {
   }
 
   /**
-   * The resting address whose rest ends soonest, of those that the node may take. Those passed over are handed
-   * to `putBack`, which lets them rest again.
+   * The resting address whose rest ends soonest, of those that the node may take. Those passed over
+   * are handed to `putBack`, which lets them rest again.
    */
   resting(
     place: UnitPool,
@@ -138,9 +151,9 @@ export class UnitSearch {
   }
 
   /**
-   * The unit that goes with an address asked for by number: a unit that nobody owns and uses becomes the
-   * node's, whatever its limit. Returns Calico's refusal as text where affinity is strict and the unit is
-   * another's (reference/calico.md 2.3 and 4.8). Marks nothing used.
+   * The unit that goes with an address asked for by number: a unit that nobody owns and uses
+   * becomes the node's, whatever its limit. Returns Calico's refusal as text where affinity is
+   * strict and the unit is another's (reference/calico.md 2.3 and 4.8). Marks nothing used.
    */
   requested({ pool, units }: UnitPool, address: Address): UnitFind | string {
     const strict = pool.calico?.unitRules.strictAffinity ?? false;
@@ -169,7 +182,10 @@ export class UnitSearch {
     return undefined;
   }
 
-  /** A new unit for the node: the next one from its start that has something to give. Reserved ones have not. */
+  /**
+   * A new unit for the node: the next one from its start that has something to give. Reserved ones
+   * have not.
+   */
   #inUnowned({ handle, units }: UnitPool): UnitFind | undefined {
     for (const { first, last } of fromStart(units.unowned, units.startOf(this.#node))) {
       const address = this.#engine.claimWithin(handle, first, last);
@@ -211,7 +227,10 @@ export class UnitSearch {
     return unit.node !== this.#node && unit.claimedAt + EMPTY_UNIT_KEPT_MS <= this.#now;
   }
 
-  /** Whether nothing in the unit is used or rests, `except` aside. One engine call for each of 64 blocks at most. */
+  /**
+   * Whether nothing in the unit is used or rests, `except` aside. One engine call for each of 64
+   * blocks at most.
+   */
   #isEmpty(cidr: Cidr, except: Address | undefined): boolean {
     const size = unitSizeOf(cidr);
     let taken = except === undefined ? 0n : -1n;
