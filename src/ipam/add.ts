@@ -11,6 +11,7 @@ import { choose } from '../choose/choose.ts';
 import { emptyRuleError } from '../choose/messages.ts';
 import type { Hold } from './allocator.ts';
 import { answerOf } from './answer.ts';
+import { unkept } from './kept.ts';
 import type { Parts } from './parts.ts';
 import type { Claim, Owner, SlotWrite } from './ports.ts';
 import { release } from './release.ts';
@@ -18,6 +19,7 @@ import type { Call } from './request.ts';
 import type { AddResult } from './result.ts';
 import { type Standing, standingClaims } from './standing.ts';
 import { type Resolved, resolveSubject } from './subject-of-call.ts';
+import { onceSettled } from './unsettled.ts';
 
 /**
  * Serves one ADD; the caller holds the queues of its pod and container. Resolves when the claims are durable
@@ -65,7 +67,7 @@ async function restamp(
 ): Promise<AddResult | undefined> {
   const given = standing.given.map(
     (claim): Claim => ({
-      ...claim,
+      ...unkept(claim),
       owner: presentOwner(claim.owner, resolved.owner),
       attachment: call.attachment,
       node: resolved.node,
@@ -75,7 +77,7 @@ async function restamp(
   );
   const moved = standing.ahead.map(
     (claim): Claim => ({
-      ...claim,
+      ...unkept(claim),
       owner: presentOwner(claim.owner, resolved.owner),
       attachment: { ...claim.attachment, containerId: call.attachment.containerId },
       node: resolved.node,
@@ -123,12 +125,11 @@ async function claimNew(
     throw emptyRuleError(interfaceName, [source, 'every interface it lists is claimed already']);
   }
   const claims = claimsOf(parts, call, resolved, hold, choice);
-  const outcome = await parts.ledger
-    .commit(
-      hold.slots.map((slot, at) => ({ was: slot.was, now: claims[at] as Claim })),
-      hold.units.map(({ write }) => write),
-    )
-    .finally(() => parts.allocator.settle(hold));
+  const commit = parts.ledger.commit(
+    hold.slots.map((slot, at) => ({ was: slot.was, now: claims[at] as Claim })),
+    hold.units.map(({ write }) => write),
+  );
+  const outcome = await onceSettled(commit, () => parts.allocator.settle(hold));
   if (outcome.kind === 'lost') {
     return undefined;
   }

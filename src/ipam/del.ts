@@ -1,19 +1,27 @@
 /**
  * DEL frees the claim of the network, container and interface it names, and nothing else (I6, rule 6).
- * Interfaces claimed ahead go with the last DEL of their container (rule 8).
+ * Interfaces claimed ahead go with the last DEL of their container (rule 8). In a cluster the claims of a pod
+ * that lives are kept for its next sandbox, and say so before DEL is answered.
  */
+import { mayKeep } from './kept.ts';
 import type { Parts } from './parts.ts';
 import type { Claim } from './ports.ts';
 import { release } from './release.ts';
 import type { Call } from './request.ts';
 import { sameUid } from './subject-of-call.ts';
 
-/** Resolves when the release is durable, or when there was nothing to release. Rejects with STORE_FAILURE. */
+/**
+ * Resolves to the claims it freed when that is durable, or when there was nothing to release. Rejects with
+ * STORE_FAILURE.
+ */
 export async function del(parts: Parts, call: Call): Promise<Claim[]> {
   for (;;) {
     const claims = await claimsToFree(parts, call);
-    if (await release(parts, claims)) {
-      return claims;
+    const keeps = claims[0] !== undefined && (await mayKeep(parts, claims[0].owner));
+    const freed = keeps ? [] : claims;
+    const marked = keeps ? claims.filter((claim) => claim.kept !== true) : [];
+    if (await release(parts, freed, marked)) {
+      return freed;
     }
   }
 }

@@ -29,10 +29,12 @@ export async function gc(parts: Parts, call: Call): Promise<Claim[]> {
   const attachments = new Set(valid.map((item) => `${item.containerId}/${item.interfaceName}`));
   const containers = new Set(valid.map((item) => item.containerId));
   const stale = [...parts.ledger.claimsOfNetwork(call.config.name, parts.node)].filter(
-    ({ ahead, attachment }) =>
-      ahead
-        ? !containers.has(attachment.containerId)
-        : !attachments.has(`${attachment.containerId}/${attachment.interfaceName}`),
+    ({ ahead, attachment, kept }) =>
+      kept === true
+        ? false // It has no sandbox, on purpose; it goes with its pod (rule 6).
+        : ahead
+          ? !containers.has(attachment.containerId)
+          : !attachments.has(`${attachment.containerId}/${attachment.interfaceName}`),
   );
   const groups = [...byContainer(stale).values()];
   const outcomes: PromiseSettledResult<readonly Claim[]>[] = [];

@@ -9,6 +9,7 @@
  */
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { LIMITS } from '../catalogue/limits.ts';
+import { onceSettled } from './unsettled.ts';
 
 interface Tail {
   /** Settles when the last task that entered has ended. */
@@ -32,7 +33,8 @@ export class KeyedQueue {
 
   /**
    * Runs `task` after every earlier task that shares a key, whether that one succeeded or not. Resolves or
-   * rejects as the task does. Throws QUEUE_FULL, and then nothing was entered.
+   * rejects as the task does. A task that rejects with an UnsettledError keeps its place until its outcome
+   * stands (rule 2). Throws QUEUE_FULL, and then nothing was entered.
    */
   run<T>(keys: readonly string[], task: () => Promise<T>): Promise<T> {
     const entered = [...new Set(keys)];
@@ -54,7 +56,7 @@ export class KeyedQueue {
     }
     this.#tasks += 1;
     const start = before.length === 0 ? task() : Promise.all(before).then(task);
-    return start.finally(() => {
+    return onceSettled(start, () => {
       this.#leave(entered);
       finish();
     });

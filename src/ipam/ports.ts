@@ -35,6 +35,11 @@ export interface Claim {
   readonly attachment: Attachment;
   /** Claimed by the ADD of another interface of the same container and not yet asked for (rule 8). */
   readonly ahead: boolean;
+  /**
+   * True while the claim waits for the next sandbox of its pod: the last one was deleted, the pod lives
+   * (rule 6). Absent otherwise, and always on the embedded default.
+   */
+  readonly kept?: true;
   /** Position of the interface in the pod's `ippools`, 0-based; 0 where there is only one. */
   readonly order: number;
   /** When the address was first given to this owner, milliseconds since the epoch. */
@@ -133,7 +138,8 @@ export interface Ledger {
    * affect the others of its group.
    *
    * Rejects with STORE_FAILURE when durability could not be reached; then no slot of the call was kept. A unit
-   * may stay with its new owner, as one that is empty.
+   * may stay with its new owner, as one that is empty. A ledger across a network may reject with an
+   * UnsettledError: what it says about slots holds once its outcome stands.
    */
   commit(writes: readonly SlotWrite[], units?: readonly UnitWrite[]): Promise<CommitOutcome>;
   /** The line of an address, or undefined where the slot was never written. */
@@ -164,6 +170,8 @@ export interface Cluster {
   readonly poolGeneration: number;
   /** True on the embedded default: a pod that was not applied is served as an owner without labels. */
   readonly servesUnknownPods: boolean;
+  /** False on the embedded default: DEL frees, also while the pod lives (rule 6). */
+  readonly keepsForLivePods: boolean;
   pools(): readonly Pool[];
   /** Addresses that no automatic claim may take: SpiderReservedIP and IPReservation. */
   reserved(family: Family): RangeSet;

@@ -5,11 +5,15 @@ import { poolOfClaim } from './pool-of-claim.ts';
 import type { Claim, Resting } from './ports.ts';
 
 /**
- * Releases the claims as they were read, all or none. Resolves to false when one of them changed meanwhile,
- * and then nothing was released. Rejects with STORE_FAILURE.
+ * Releases the claims as they were read, and marks those of `kept` with them, all or none. Resolves to false
+ * when one of them changed meanwhile; what is then left is to be read again. Rejects with STORE_FAILURE.
  */
-export async function release(parts: Parts, claims: readonly Claim[]): Promise<boolean> {
-  if (claims.length === 0) {
+export async function release(
+  parts: Parts,
+  claims: readonly Claim[],
+  kept: readonly Claim[] = [],
+): Promise<boolean> {
+  if (claims.length + kept.length === 0) {
     return true;
   }
   const now = parts.clock.now();
@@ -24,9 +28,13 @@ export async function release(parts: Parts, claims: readonly Claim[]): Promise<b
       nonce: parts.nonce(),
     }),
   );
-  const outcome = await parts.ledger.commit(
-    resting.map((line, at) => ({ was: claims[at] as Claim, now: line })),
-  );
+  const outcome = await parts.ledger.commit([
+    ...resting.map((line, at) => ({ was: claims[at] as Claim, now: line })),
+    ...kept.map((claim) => ({
+      was: claim,
+      now: { ...claim, kept: true as const, nonce: parts.nonce() },
+    })),
+  ]);
   parts.allocator.learn(claims.map((claim) => claim.address));
   return outcome.kind === 'durable';
 }

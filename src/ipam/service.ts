@@ -16,6 +16,7 @@ import { type Call, type CniRequest, readCall } from './request.ts';
 import { type AddResult, shapeResult } from './result.ts';
 import { status } from './status.ts';
 import { podKey, queueKeys } from './subject-of-call.ts';
+import { onceSettled } from './unsettled.ts';
 
 /** One finished call, for logs, metrics and events. */
 export interface CallRecord {
@@ -144,7 +145,7 @@ export class IpamService {
       return result;
     }
     this.#podOfContainer.set(container, pod);
-    return result.finally(() => {
+    return onceSettled(result, () => {
       if (!this.#parts.queue.busy(container)) {
         this.#podOfContainer.delete(container);
       }
