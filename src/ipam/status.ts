@@ -27,11 +27,7 @@ function requireAddresses(parts: Parts, call: Call): void {
   if (pools.length === 0) {
     throw new OrbweaverError('STATUS_UNAVAILABLE', 'no IPPool could serve an ADD: there is none');
   }
-  const { enableIPv4, enableIPv6 } = parts.cluster.conf();
   for (const family of [4, 6] as const) {
-    if (family === 4 ? !enableIPv4 : !enableIPv6) {
-      continue;
-    }
     const counts = countsOf(parts, pools, family);
     if (counts.length > 0 && counts.every((count) => count.free + count.resting === 0)) {
       throw new OrbweaverError(
@@ -45,7 +41,9 @@ function requireAddresses(parts: Parts, call: Call): void {
 
 /** The config's own lists, else the default pools, else all pools: a pod annotation may name any. */
 function poolsOfNetwork(parts: Parts, call: Call): readonly Pool[] {
-  const usable = parts.cluster.pools().filter((pool) => !pool.disabled && !pool.terminating);
+  const usable = parts.cluster
+    .pools()
+    .filter((pool) => !pool.disabled && !pool.terminating && isForCaller(parts, call, pool));
   const named = [...(call.wishes.ipv4Pools ?? []), ...(call.wishes.ipv6Pools ?? [])];
   const listed = usable.filter((pool) => named.includes(pool.name));
   if (listed.length > 0) {
@@ -53,6 +51,15 @@ function poolsOfNetwork(parts: Parts, call: Call): readonly Pool[] {
   }
   const defaults = usable.filter((pool) => pool.isDefault);
   return defaults.length > 0 ? defaults : usable;
+}
+
+/** Under a dialect's name only its own pools serve; Spiderpool's settings may have a family off. */
+function isForCaller(parts: Parts, call: Call, pool: Pool): boolean {
+  if (pool.dialect === 'calico') {
+    return call.calledAs !== 'spiderpool';
+  }
+  const { enableIPv4, enableIPv6 } = parts.cluster.conf();
+  return call.calledAs !== 'calico-ipam' && (pool.family === 4 ? enableIPv4 : enableIPv6);
 }
 
 function countsOf(parts: Parts, pools: readonly Pool[], family: Family): PoolCounts[] {

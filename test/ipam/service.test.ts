@@ -165,4 +165,24 @@ describe('STATUS', () => {
     await machine.store.objects.apply(JSON.parse(SETTINGS));
     expect(await machine.call({ verb: 'STATUS' })).toMatchObject({ ok: true });
   });
+
+  test('is 50 where only pools of the other dialect exist', async () => {
+    const calico = { apiVersion: 'projectcalico.org/v3', kind: 'IPPool', metadata: { name: 'c' } };
+    using ofSpiderpool = await Machine.start([FOUR]);
+    using ofCalico = await Machine.start([
+      JSON.stringify({ ...calico, spec: { cidr: '10.4.0.0/24' } }),
+    ]);
+    for (const [machine, own, other] of [
+      [ofSpiderpool, 'spiderpool', 'calico-ipam'],
+      [ofCalico, 'calico-ipam', 'spiderpool'],
+    ] as const) {
+      for (const verb of ['ADD', 'STATUS'] as const) {
+        expect(await machine.call({ verb, calledAs: own })).toMatchObject({ ok: true });
+        const code = verb === 'ADD' ? 7 : 50;
+        const answer = await machine.call({ verb, calledAs: other, container: 'c1' });
+        expect(answer).toMatchObject({ error: { code } });
+      }
+      expect(await machine.call({ verb: 'STATUS' })).toMatchObject({ ok: true });
+    }
+  });
 });
