@@ -8,9 +8,13 @@ import {
   type CreateNodeOptions,
   type Document,
   type DocumentOptions,
+  isMap,
+  isScalar,
+  isSeq,
   LineCounter,
   type ParseOptions,
   parseAllDocuments,
+  type Scalar,
   type SchemaOptions,
   stringify,
   type ToStringOptions,
@@ -19,15 +23,22 @@ import { OrbweaverError } from '../catalogue/errors.ts';
 import { LIMITS } from '../catalogue/limits.ts';
 import { shown } from '../catalogue/shown.ts';
 import type { KubeObject } from './kube-object.ts';
+import { lineNestedDeeper } from './manifest-depth.ts';
 
 type Json = Record<string, unknown>;
 
 /** Uses of aliases, expanded: more than this is an alias bomb, not a manifest. */
 const ALIASES_MAX = 100;
 
+const TOO_DEEP = `nested deeper than ${LIMITS.manifestDepthMax} levels`;
+const MERGE_KEY = '<<';
+
 const READ_OPTIONS: ParseOptions & DocumentOptions & SchemaOptions = {
   version: '1.1',
-  uniqueKeys: true,
+  // The parser compares each key with all others of its map; here they are looked up (firstDuplicateKey).
+  uniqueKeys: false,
+  // It would cut an excerpt out of the text for each of any number of errors.
+  prettyErrors: false,
   // Keys that are maps or lists would be warned about on the console.
   logLevel: 'error',
   customTags: (tags) => tags.filter((tag) => typeof tag === 'string' || !isForeign(tag)),
@@ -72,6 +83,10 @@ export function parseManifests(text: string, sourceName: string): KubeObject[] {
 }
 
 function readDocuments(text: string, sourceName: string, lines: LineCounter): Document[] {
+  const deep = lineNestedDeeper(text, LIMITS.manifestDepthMax + 1);
+  if (deep !== undefined) {
+    throw fault(`${sourceName}:${deep}`, TOO_DEEP);
+  }
   let documents: Document[];
   try {
     // An empty stream comes back as a list of another type, without documents.
@@ -80,13 +95,41 @@ function readDocuments(text: string, sourceName: string, lines: LineCounter): Do
     throw fault(sourceName, parserFault(error as Error));
   }
   for (const document of documents) {
-    const first = document.errors[0];
+    const [first] = document.errors;
     if (first !== undefined) {
-      const line = first.linePos?.[0].line ?? 1;
-      throw fault(`${sourceName}:${line}`, parserFault(first));
+      throw fault(`${sourceName}:${lines.linePos(first.pos[0]).line}`, parserFault(first));
+    }
+    const twice = firstDuplicateKey(document.contents);
+    if (twice !== undefined) {
+      const { line } = lines.linePos(twice.range?.[0] ?? 0);
+      throw fault(`${sourceName}:${line}`, `Map keys must be unique: ${shown(twice.value)}`);
     }
   }
   return documents;
+}
+
+/** The second of two equal keys of one map, anywhere below. Keys that merge other maps may be repeated. */
+function firstDuplicateKey(node: unknown): Scalar | undefined {
+  if (isSeq(node)) {
+    return firstOf(node.items, firstDuplicateKey);
+  }
+  if (!isMap(node)) return undefined;
+  const seen = new Set<unknown>();
+  return firstOf(node.items, ({ key, value }) => {
+    if (isScalar(key) && key.value !== MERGE_KEY) {
+      if (seen.has(key.value)) return key;
+      seen.add(key.value);
+    }
+    return firstDuplicateKey(key) ?? firstDuplicateKey(value);
+  });
+}
+
+function firstOf<T, R>(items: readonly T[], find: (item: T) => R | undefined): R | undefined {
+  for (const item of items) {
+    const found = find(item);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** The parser's message without its own position and excerpt. It is recursive, so depth ends its stack. */
@@ -118,7 +161,7 @@ function toValue(document: Document, where: string): unknown {
 function copyTree(value: unknown, where: string, depth: number): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (depth > LIMITS.manifestDepthMax) {
-    throw fault(where, `nested deeper than ${LIMITS.manifestDepthMax} levels`);
+    throw fault(where, TOO_DEEP);
   }
   if (Array.isArray(value)) return value.map((item) => copyTree(item, where, depth + 1));
   const copy = Object.entries(value).map(([key, item]) => [key, copyTree(item, where, depth + 1)]);
@@ -139,14 +182,14 @@ function* openList(value: unknown, where: string): Generator<{ value: unknown; w
     return;
   }
   for (const [index, item] of list.items.entries()) {
-    const whole = isMap(item) ? { ...list.common, ...item } : item;
+    const whole = isJsonMap(item) ? { ...list.common, ...item } : item;
     yield* openList(whole ?? {}, `${where}: items[${index}]`);
   }
 }
 
 /** Items of a list; those of a typed one (`FooList`) need not repeat their apiVersion and kind. */
 function asList(value: unknown): { items: unknown[]; common: Json } | undefined {
-  if (!isMap(value) || !Array.isArray(value.items)) return undefined;
+  if (!isJsonMap(value) || !Array.isArray(value.items)) return undefined;
   const kind = value.kind;
   if (typeof kind !== 'string' || !kind.endsWith('List')) return undefined;
   const common = { apiVersion: value.apiVersion, kind: kind.slice(0, -'List'.length) };
@@ -158,12 +201,13 @@ function asList(value: unknown): { items: unknown[]; common: Json } | undefined 
  * non-empty strings. `where` begins the error text. Throws OBJECT_INVALID.
  */
 export function readObject(value: unknown, where: string): KubeObject {
-  if (!isMap(value)) throw fault(where, `expected an object, got ${shown(value)}`);
+  if (!isJsonMap(value)) throw fault(where, `expected an object, got ${shown(value)}`);
   requireText(value.apiVersion, 'apiVersion', where);
   requireText(value.kind, 'kind', where);
   const what = `${where}: ${value.kind}`;
   const metadata = value.metadata;
-  if (!isMap(metadata)) throw fault(what, `metadata: expected an object, got ${shown(metadata)}`);
+  if (!isJsonMap(metadata))
+    throw fault(what, `metadata: expected an object, got ${shown(metadata)}`);
   if (metadata.name === undefined && metadata.generateName !== undefined) {
     throw fault(what, 'metadata.generateName is not supported, set metadata.name');
   }
@@ -202,7 +246,7 @@ function oneOrList(objects: readonly KubeObject[], list: boolean): unknown {
   return { apiVersion: 'v1', items: objects, kind: 'List', metadata: { resourceVersion: '' } };
 }
 
-function isMap(value: unknown): value is Json {
+function isJsonMap(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

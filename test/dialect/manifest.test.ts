@@ -101,7 +101,7 @@ describe('parseManifests refuses', () => {
     {
       name: 'a duplicate key, by its line',
       text: `${HEAD}data:\n  x: 1\n  x: 2\n`,
-      error: 'f.yaml:6: Map keys must be unique',
+      error: 'f.yaml:6: Map keys must be unique: "x"',
     },
     { name: 'a syntax error, by its line', text: `${HEAD}data: {x: [\n`, error: /^f\.yaml:\d+: / },
     {
@@ -146,12 +146,12 @@ describe('parseManifests refuses', () => {
     {
       name: 'deep nesting',
       text: `${HEAD}data: ${'['.repeat(200)}${']'.repeat(200)}\n`,
-      error: `f.yaml:1: nested deeper than ${LIMITS.manifestDepthMax} levels`,
+      error: `f.yaml:4: nested deeper than ${LIMITS.manifestDepthMax} levels`,
     },
     {
       name: 'nesting beyond any stack',
       text: '['.repeat(20_000),
-      error: 'f.yaml:1: nested too deeply',
+      error: `f.yaml:1: nested deeper than ${LIMITS.manifestDepthMax} levels`,
     },
     {
       name: 'too many bytes',
@@ -163,6 +163,61 @@ describe('parseManifests refuses', () => {
     if (typeof error === 'string') expect(refusal(text)).toBe(error);
     else expect(refusal(text)).toMatch(error);
   });
+});
+
+describe('a million characters are refused as soon as they nest too deep:', () => {
+  const SIZE = 1_000_000;
+  const growing = (entry: string) => {
+    let text = '';
+    for (let column = 0; text.length < SIZE; column += 1) text += `${' '.repeat(column)}${entry}\n`;
+    return text;
+  };
+  test.each([
+    { name: 'lists', text: '['.repeat(SIZE) },
+    { name: 'maps', text: '{a: '.repeat(SIZE / 4) },
+    { name: 'JSON', text: '{"a":'.repeat(SIZE / 5) },
+    { name: 'lists in one line', text: '- '.repeat(SIZE / 2) },
+    { name: 'keys in one line', text: '? '.repeat(SIZE / 2) },
+    { name: 'lists, each further right', text: growing('-') },
+    { name: 'maps, each further right', text: growing('a:') },
+  ])('$name', ({ text }) => {
+    const began = performance.now();
+    expect(refusal(text)).toMatch(
+      new RegExp(`^f\\.yaml:\\d+: nested deeper than ${LIMITS.manifestDepthMax} levels$`),
+    );
+    // The parser needs seconds for the least of these.
+    expect(performance.now() - began).toBeLessThan(1_000);
+  });
+
+  test('but what only looks like nesting is none', () => {
+    const brackets = '['.repeat(500);
+    const dashes = '- '.repeat(500);
+    const text = `${HEAD}data:\n  a: "${brackets}"\n  b: |\n    ${dashes}x\n    ${brackets}\n  c: x ${dashes}x\n  # ${brackets}\n`;
+    expect(parseManifests(text, 'f.yaml')[0]?.data).toEqual({
+      a: brackets,
+      b: `${dashes}x\n${brackets}\n`,
+      c: `x ${dashes}x`,
+    });
+    const siblings = Array.from({ length: 500 }, (_, at) => `  k${at}:\n  - [{a: b}]\n`).join('');
+    expect(parseManifests(`${HEAD}data:\n${siblings}`, 'f.yaml')).toHaveLength(1);
+  });
+
+  test('as deep as may be is read', () => {
+    const levels = LIMITS.manifestDepthMax;
+    const text = `${HEAD}data: ${'['.repeat(levels)}${']'.repeat(levels)}\n`;
+    expect(parseManifests(text, 'f.yaml')).toHaveLength(1);
+    expect(refusal(`${HEAD}data: [${'['.repeat(levels)}${']'.repeat(levels)}]\n`)).toContain(
+      'deeper',
+    );
+  });
+});
+
+test('keys that are written twice are found in a map of fifty thousand', () => {
+  const keys = Array.from({ length: 50_000 }, (_, at) => `  k${at}: v`).join('\n');
+  expect(parseManifests(`${HEAD}data:\n${keys}\n`, 'f.yaml')).toHaveLength(1);
+  expect(refusal(`${HEAD}data:\n${keys}\n  k7: w\n`)).toBe(
+    'f.yaml:50005: Map keys must be unique: "k7"',
+  );
 });
 
 describe('formatting', () => {
