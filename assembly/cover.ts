@@ -66,7 +66,7 @@ function collectRuns(entries: usize): void {
     for (let run: u32 = 0; run < pool.runCount; run++) {
       const entry = coverEntryOf(entries, length++);
       entry.firstHigh = spanFirstHigh(pool.runs, run);
-      entry.firstLow = spanFirstLow(pool.runs, run);
+      entry.firstLow = spanFirstLow(pool.runs, pool.runCount, run);
       entry.lastHigh = spanLastHigh(pool.runs, pool.runCount, run);
       entry.lastLow = spanLastLow(pool.runs, pool.runCount, run);
       entry.pool = handle;

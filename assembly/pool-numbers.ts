@@ -1,7 +1,7 @@
 /** What a pool counts, and address ↔ ordinal. */
 import { isPool, poolAt } from './memory/pool-record';
 import { returnedHigh, returnedLow, setScratchAddress } from './memory/returned';
-import { NO_SPAN, returnKey, returnOrdinal, spanHolding } from './spans';
+import { NO_SPAN, ordinalHigh, ordinalLow, returnKey, spanHolding } from './spans';
 import { STATUS_NONE, STATUS_OK, STATUS_POOL_UNKNOWN } from './status';
 import { wideToDouble } from './wide';
 
@@ -32,8 +32,10 @@ export function ordinalOf(pool: u32, w0: u32, w1: u32, w2: u32, w3: u32): f64 {
   const low = ((<u64>w2) << 32) | <u64>w3;
   const span = spanHolding(record.ranges, record.rangeCount, high, low);
   if (span === NO_SPAN) return STATUS_NONE;
-  returnOrdinal(record.ranges, record.rangeCount, span, high, low);
-  return wideToDouble(returnedHigh(), returnedLow());
+  return wideToDouble(
+    ordinalHigh(record.ranges, record.rangeCount, span, high, low),
+    ordinalLow(record.ranges, record.rangeCount, span, low),
+  );
 }
 
 /**

@@ -71,7 +71,7 @@ function fillRanges(pool: Pool, list: usize): void {
     const firstLow = rangeFirstLow(range);
     const lastHigh = rangeLastHigh(range);
     const lastLow = rangeLastLow(range);
-    setSpanFirst(table, i, firstHigh, firstLow);
+    setSpanFirst(table, count, i, firstHigh, firstLow);
     setSpanLast(table, count, i, lastHigh, lastLow);
     setSpanBefore(table, count, i, high, low);
     const widthHigh = wideDifferenceHigh(lastHigh, lastLow, firstHigh, firstLow);
@@ -95,7 +95,7 @@ function fillRuns(pool: Pool): void {
   let low: u64 = 0;
   for (let i: u32 = 0; i < rangeCount; ) {
     const firstHigh = spanFirstHigh(ranges, i) >> 6;
-    const firstLow = wideBlocksLow(spanFirstHigh(ranges, i), spanFirstLow(ranges, i));
+    const firstLow = wideBlocksLow(spanFirstHigh(ranges, i), spanFirstLow(ranges, rangeCount, i));
     let lastHigh: u64 = 0;
     let lastLow: u64 = 0;
     let joins = true;
@@ -106,11 +106,11 @@ function fillRuns(pool: Pool): void {
       i++;
       if (i === rangeCount) break;
       const nextHigh = spanFirstHigh(ranges, i);
-      const nextLow = wideBlocksLow(nextHigh, spanFirstLow(ranges, i));
+      const nextLow = wideBlocksLow(nextHigh, spanFirstLow(ranges, rangeCount, i));
       const behindHigh = wideSumHigh(lastHigh, lastLow, 0, 1);
       joins = !wideLess(behindHigh, lastLow + 1, nextHigh >> 6, nextLow);
     }
-    setSpanFirst(runs, run, firstHigh, firstLow);
+    setSpanFirst(runs, runCount, run, firstHigh, firstLow);
     setSpanLast(runs, runCount, run, lastHigh, lastLow);
     setSpanBefore(runs, runCount, run, high, low);
     const widthHigh = wideDifferenceHigh(lastHigh, lastLow, firstHigh, firstLow);
@@ -137,7 +137,7 @@ export function eligibleWord(pool: Pool, baseHigh: u64, baseLow: u64): u64 {
     const lastLow = spanLastLow(table, count, span);
     if (wideLess(lastHigh, lastLow, baseHigh, baseLow)) break;
     const firstHigh = spanFirstHigh(table, span);
-    const firstLow = spanFirstLow(table, span);
+    const firstLow = spanFirstLow(table, count, span);
     const fromBase = wideLess(firstHigh, firstLow, baseHigh, baseLow);
     const toEnd = wideLess(baseHigh, endLow, lastHigh, lastLow);
     const from = fromBase ? <u64>0 : firstLow & 63;

@@ -10,42 +10,47 @@ import {
   spanBeforeLow,
   spanFirstHigh,
   spanFirstLow,
+  spanGroup,
   spanLastHigh,
   spanLastLow,
 } from './memory/span-table';
 import { wideDifferenceHigh, wideLess, wideLessOrEqual, wideSumHigh } from './wide';
 
-/** No span is there. */
+/** No span is there: the one before index 0. */
 export const NO_SPAN: u32 = u32.MAX_VALUE;
 
-/** The last span that begins at or before the key; NO_SPAN where the key lies before all. O(log count). */
+/**
+ * The last span that begins at or before the key; NO_SPAN where the key lies before all. O(log count).
+ *
+ * It looks for the upper half first, then for the lower among the spans that share it: each step compares one
+ * word, and none has a branch to mispredict.
+ */
 export function spanAtOrBefore(table: usize, count: u32, high: u64, low: u64): u32 {
   if (count === 0) return NO_SPAN;
-  const lowest = spanFirstHigh(table, 0);
-  let base: u32 = 0;
-  let length = count;
-  if (lowest === high && spanFirstHigh(table, count - 1) === high) {
-    // All spans share the upper half with the key (any IPv4 pool, any pool inside a /64): compare lower halves.
-    while (length > 1) {
+  let found: u32 = count - 1;
+  // Any IPv4 pool and any pool inside a /64 has one group, and needs no search for it.
+  if (spanFirstHigh(table, found) !== high || spanFirstHigh(table, 0) !== high) {
+    found = 0;
+    for (let length = count; length > 1; ) {
       const half = length >> 1;
-      const probe = base + half;
-      base = select<u32>(probe, base, spanFirstLow(table, probe) <= low);
+      const probe = found + half;
+      found = select<u32>(probe, found, spanFirstHigh(table, probe) <= high);
       length -= half;
     }
-  } else {
-    while (length > 1) {
-      const half = length >> 1;
-      const probe = base + half;
-      const probeHigh = spanFirstHigh(table, probe);
-      // Bitwise, so that the search has no branch to mispredict.
-      const before =
-        u32(probeHigh < high) | (u32(probeHigh === high) & u32(spanFirstLow(table, probe) <= low));
-      base = select<u32>(probe, base, before !== 0);
-      length -= half;
-    }
+    const foundHigh = spanFirstHigh(table, found);
+    if (foundHigh !== high) return foundHigh < high ? found : NO_SPAN;
   }
-  if (wideLess(high, low, spanFirstHigh(table, base), spanFirstLow(table, base))) return NO_SPAN;
-  return base;
+  const group = spanGroup(table, count, found);
+  let length = found - group + 1;
+  found = group;
+  while (length > 1) {
+    const half = length >> 1;
+    const probe = found + half;
+    found = select<u32>(probe, found, spanFirstLow(table, count, probe) <= low);
+    length -= half;
+  }
+  // Before the first of its group: the last of the group before, or nothing.
+  return spanFirstLow(table, count, found) <= low ? found : found - 1;
 }
 
 /** The span that holds the key, NO_SPAN where none does. O(log count). */
@@ -56,20 +61,22 @@ export function spanHolding(table: usize, count: u32, high: u64, low: u64): u32 
   return wideLessOrEqual(high, low, lastHigh, spanLastLow(table, count, span)) ? span : NO_SPAN;
 }
 
-/** Leaves the ordinal of a key that is known to lie in `span`. */
+/** Low half of the ordinal of a key that is known to lie in `span`. */
+export function ordinalLow(table: usize, count: u32, span: u32, low: u64): u64 {
+  return spanBeforeLow(table, count, span) + (low - spanFirstLow(table, count, span));
+}
+
+/** High half of the same. */
+export function ordinalHigh(table: usize, count: u32, span: u32, high: u64, low: u64): u64 {
+  const firstLow = spanFirstLow(table, count, span);
+  const offsetHigh = wideDifferenceHigh(high, low, spanFirstHigh(table, span), firstLow);
+  const beforeHigh = spanBeforeHigh(table, count, span);
+  return wideSumHigh(beforeHigh, spanBeforeLow(table, count, span), offsetHigh, low - firstLow);
+}
+
+/** Leaves both halves of it. */
 export function returnOrdinal(table: usize, count: u32, span: u32, high: u64, low: u64): void {
-  const firstHigh = spanFirstHigh(table, span);
-  const firstLow = spanFirstLow(table, span);
-  const offsetHigh = wideDifferenceHigh(high, low, firstHigh, firstLow);
-  const offsetLow = low - firstLow;
-  const beforeLow = spanBeforeLow(table, count, span);
-  const ordinalHigh = wideSumHigh(
-    spanBeforeHigh(table, count, span),
-    beforeLow,
-    offsetHigh,
-    offsetLow,
-  );
-  setReturned(ordinalHigh, beforeLow + offsetLow);
+  setReturned(ordinalHigh(table, count, span, high, low), ordinalLow(table, count, span, low));
 }
 
 /** Leaves the key of an ordinal. Answers false where the table has no such ordinal. O(log count). */
@@ -90,7 +97,7 @@ export function returnKey(table: usize, count: u32, high: u64, low: u64): bool {
   const offsetHigh = wideDifferenceHigh(high, low, beforeHigh, beforeLow);
   const offsetLow = low - beforeLow;
   const firstHigh = spanFirstHigh(table, span);
-  const firstLow = spanFirstLow(table, span);
+  const firstLow = spanFirstLow(table, count, span);
   const keyLow = firstLow + offsetLow;
   const keyHigh = wideSumHigh(firstHigh, firstLow, offsetHigh, offsetLow);
   if (wideLess(keyHigh, keyLow, firstHigh, firstLow)) return false;

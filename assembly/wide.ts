@@ -35,5 +35,7 @@ export function wideFromBlocksHigh(high: u64, low: u64): u64 {
 
 /** The nearest double; exact below 2^53. */
 export function wideToDouble(high: u64, low: u64): f64 {
+  // Machines convert signed numbers in one step and unsigned ones in several.
+  if (high === 0 && <i64>low >= 0) return <f64>(<i64>low);
   return <f64>high * (4294967296.0 * 4294967296.0) + <f64>low;
 }
