@@ -9,6 +9,8 @@ import { OrbweaverError } from '../catalogue/errors.ts';
 import type { Choice, InterfaceChoice } from '../choose/choice.ts';
 import { choose } from '../choose/choose.ts';
 import { emptyRuleError } from '../choose/messages.ts';
+import { requestedByFamily } from '../choose/requested-address.ts';
+import { equalAddresses, formatAddress } from '../net/address.ts';
 import type { Hold } from './allocator.ts';
 import { answerOf } from './answer.ts';
 import { unkept } from './kept.ts';
@@ -24,7 +26,7 @@ import { onceSettled } from './unsettled.ts';
 /**
  * Serves one ADD; the caller holds the queues of its pod and container. Resolves when the claims are durable
  * (I3). Rejects with CALLER_GONE, DEADLINE_EXCEEDED, what `resolveSubject` and `choose` throw,
- * ADDRESSES_EXHAUSTED, ADDRESS_TAKEN or STORE_FAILURE; then nothing is held (I5).
+ * UNSUPPORTED_REQUEST, ADDRESSES_EXHAUSTED, ADDRESS_TAKEN or STORE_FAILURE; then nothing new is held (I5).
  */
 export async function add(parts: Parts, call: Call): Promise<AddResult> {
   refuseUnheard(parts, call);
@@ -65,6 +67,7 @@ async function restamp(
   resolved: Resolved,
   standing: Standing,
 ): Promise<AddResult | undefined> {
+  refuseOtherAddress(call, standing);
   const given = standing.given.map(
     (claim): Claim => ({
       ...unkept(claim),
@@ -94,6 +97,20 @@ async function restamp(
     return undefined;
   }
   return answerOf(parts, resolved.subject, given);
+}
+
+/** An address asked for by number is honoured or refused, never dropped for the one that stands. */
+function refuseOtherAddress({ wishes, attachment }: Call, { given }: Standing): void {
+  for (const { address, road } of requestedByFamily(wishes).values()) {
+    if (!given.some((claim) => equalAddresses(claim.address, address))) {
+      const held = given.map((claim) => formatAddress(claim.address)).join(' and ');
+      throw new OrbweaverError(
+        'UNSUPPORTED_REQUEST',
+        `${road} asks for ${formatAddress(address)} on NIC ${attachment.interfaceName}, ` +
+          `which was given ${held} by an earlier ADD of this pod`,
+      );
+    }
+  }
 }
 
 /** A pod that comes again has another uid, which its DEL will state. */

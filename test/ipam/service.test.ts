@@ -124,6 +124,39 @@ describe('wishes that cannot be read', () => {
   });
 });
 
+describe('an address that is asked for by number', () => {
+  const wanting = (address: string) => ({ config: { runtimeConfig: { ips: [address] } } });
+
+  test('is given again to a repeated ADD and to the next sandbox', async () => {
+    using machine = await Machine.start([FOUR]);
+    const call = { pod: pod('web', 'u'), ...wanting('10.1.0.15') };
+    for (const container of ['c1', 'c1', 'c2']) {
+      expect(await machine.add({ ...call, container })).toEqual(['10.1.0.15/24']);
+    }
+  });
+
+  test('is refused by name where the interface has another one already', async () => {
+    const named = ippools(
+      { interface: 'eth0', ipv4: ['four'] },
+      { interface: 'net1', ipv4: ['more'] },
+    );
+    using machine = await Machine.start([FOUR, MORE, podManifest('web', named)]);
+    const call = { container: 'c1', pod: pod('web') };
+    await machine.add(call);
+    const ahead = { ...call, ...wanting('10.2.0.15'), interfaceName: 'net1' };
+    expect(await machine.call({ ...ahead, verb: 'ADD' })).toMatchObject({
+      error: {
+        code: 2,
+        msg:
+          'runtimeConfig.ips asks for 10.2.0.15 on NIC net1, ' +
+          'which was given 10.2.0.10 by an earlier ADD of this pod',
+      },
+    });
+    await machine.del(ahead);
+    expect(await machine.add(ahead)).toEqual(['10.2.0.15/24']);
+  });
+});
+
 describe('an ADD beside an edit of its pool that becomes durable first', () => {
   test('does not get an address of a deleted pool', async () => {
     using machine = await Machine.start([FOUR]);
