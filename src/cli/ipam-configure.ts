@@ -85,7 +85,8 @@ export async function configurationTable(agent: AgentClient, layout: Layout): Pr
 
 /** The fields of the object, undefined where there is none. */
 async function read(agent: AgentClient): Promise<Readonly<Record<string, unknown>> | undefined> {
-  const query = { kind: 'CalicoIPAMConfiguration', name: NAME };
+  // Asked for by name, an object that is not there would be an error.
+  const query = { kind: 'CalicoIPAMConfiguration' };
   const { objects } = await agent.get<ObjectsResponse>('/v1/objects', query);
   return objects[0] && ((objects[0].spec ?? {}) as Readonly<Record<string, unknown>>);
 }
