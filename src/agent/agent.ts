@@ -176,6 +176,7 @@ class RunningAgent implements Agent {
           allocatedCounts: () => store.ledger.claimedCounts(),
         },
         events: this.#events,
+        backup: store,
         about: () => this.#about(),
         released: () => this.#sweep(),
         swept: () => this.#swept,

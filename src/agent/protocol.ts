@@ -242,3 +242,14 @@ export interface ExplainResponse {
   readonly notes: readonly string[];
   readonly warnings: readonly string[];
 }
+
+/** POST /v1/backup. */
+export interface BackupRequest {
+  /** Absolute path of a file that does not exist yet, on the agent's machine. */
+  readonly path: string;
+}
+
+export interface BackupResponse {
+  readonly path: string;
+  readonly bytes: number;
+}

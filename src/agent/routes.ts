@@ -4,6 +4,7 @@ import { LIMITS } from '../catalogue/limits.ts';
 import type { Metrics } from '../http/metrics.ts';
 import type { JsonSchema, Received, Reply, Route } from '../http/route.ts';
 import type { Parts } from '../ipam/parts.ts';
+import { type BackupParts, makeBackup } from './backup-request.ts';
 import { borrowedRows } from './borrowed.ts';
 import { explainRequest } from './explain-request.ts';
 import { checkAll, releaseAddress, showAddress, showPools } from './ipam-requests.ts';
@@ -22,6 +23,7 @@ import type {
   AgentResponse,
   AnnotateRequest,
   ApplyRequest,
+  BackupRequest,
   DeleteRequest,
   EventsResponse,
   ExplainRequest,
@@ -34,6 +36,7 @@ export interface RouteParts {
   readonly keeper: ObjectKeeper;
   readonly projection: ProjectionParts;
   readonly events: PodEvents;
+  readonly backup: BackupParts;
   about(): AgentResponse;
   /** Told when an address was released by hand. */
   released(): void;
@@ -96,6 +99,7 @@ const EXPLAIN = body(
   ['namespace', 'name', 'interface'],
 );
 const RELEASE = body({ ip: { type: 'string' } });
+const BACKUP = body({ path: { type: 'string' } });
 
 /** Routes of the command line. */
 export function commandRoutes(parts: RouteParts): Route[] {
@@ -124,6 +128,7 @@ export function commandRoutes(parts: RouteParts): Route[] {
     get('/v1/ipam/borrowed', async () => borrowedRows(ipam)),
     get('/v1/ipam/address', async ({ query }) => showAddress(ipam, query.ip)),
     get('/v1/ipam/check', async () => checkAll(ipam)),
+    post<BackupRequest>('/v1/backup', BACKUP, (request) => makeBackup(parts.backup, request)),
     post<ReleaseRequest>('/v1/ipam/release', RELEASE, async ({ ip }) => {
       await releaseAddress(ipam, ip);
       parts.released();

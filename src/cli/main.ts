@@ -24,6 +24,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Declare>>> = {
   patch: async () => (await import('./patch.ts')).patchCommand,
   explain: async () => (await import('./explain.ts')).explainCommand,
   ipam: async () => (await import('./ipam.ts')).ipamCommand,
+  backup: async () => (await import('./backup.ts')).backupCommand,
   walk: async () => {
     const { walkCommand } = await import('./walk-command.ts');
     return (shell) => walkCommand(shell, runCommand);
