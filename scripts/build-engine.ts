@@ -3,7 +3,7 @@
  * are newer than every source. The same sources always give the same bytes; `--check` builds twice in memory
  * and compares.
  */
-import { mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -31,36 +31,37 @@ export async function compileEngine(
   return files;
 }
 
-/** True where an output is missing or older than a source. */
-function isStale(): boolean {
+/** When the newest source was written, in seconds since the epoch. */
+function sourceTime(): number {
   const sources = readdirSync(join(ROOT, 'assembly'), { recursive: true, encoding: 'utf8' })
     .map((name) => join('assembly', name))
     .concat('asconfig.json', 'scripts/build-engine.ts', 'package-lock.json');
-  const newest = Math.max(...sources.map((name) => statSync(join(ROOT, name)).mtimeMs));
+  return Math.max(...sources.map((name) => statSync(join(ROOT, name)).mtimeMs)) / 1000;
+}
+
+/** True where an output is missing or was made from sources older than `newest`. */
+function isStale(newest: number): boolean {
   return OUTPUTS.some((name) => {
     const output = statSync(join(ROOT, name), { throwIfNoEntry: false });
-    return output === undefined || output.mtimeMs < newest;
+    // File systems keep times finer than the half millisecond that is allowed for here.
+    return output === undefined || output.mtimeMs / 1000 < newest - 0.0005;
   });
 }
 
-export interface BuildEngineOptions {
-  /** Build also what is up to date. */
-  readonly force?: boolean;
-  /** Called before each compilation with a line for people: one takes seconds. */
-  readonly report?: (text: string) => void;
-}
-
 /** Builds the three engines where needed. Returns true when it built. */
-export async function buildEngine(options: BuildEngineOptions = {}): Promise<boolean> {
-  if (!options.force && !isStale()) return false;
+export async function buildEngine(options: { force?: boolean } = {}): Promise<boolean> {
+  const newest = sourceTime();
+  if (!options.force && !isStale(newest)) return false;
   mkdirSync(join(ROOT, 'build'), { recursive: true });
-  for (const [index, target] of TARGETS.entries()) {
-    options.report?.(`building the engine, ${index + 1} of ${TARGETS.length} (${target}) …`);
+  for (const target of TARGETS) {
     for (const [name, contents] of await compileEngine(target)) {
-      // Renamed into place, so that nobody loads half a file.
+      // Renamed into place, so that nobody loads half a file; and as old as the sources it was made from, so
+      // that a source written during the build makes it stale.
       const path = join(ROOT, 'build', name);
-      writeFileSync(`${path}.${process.pid}.new`, contents);
-      renameSync(`${path}.${process.pid}.new`, path);
+      const fresh = `${path}.${process.pid}.new`;
+      writeFileSync(fresh, contents);
+      utimesSync(fresh, newest, newest);
+      renameSync(fresh, path);
     }
   }
   return true;
