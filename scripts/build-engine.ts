@@ -48,12 +48,20 @@ function isStale(newest: number): boolean {
   });
 }
 
+export interface BuildEngineOptions {
+  /** Build also what is up to date. */
+  readonly force?: boolean;
+  /** Called before each compilation with a line for people: one takes seconds. */
+  readonly report?: (text: string) => void;
+}
+
 /** Builds the three engines where needed. Returns true when it built. */
-export async function buildEngine(options: { force?: boolean } = {}): Promise<boolean> {
+export async function buildEngine(options: BuildEngineOptions = {}): Promise<boolean> {
   const newest = sourceTime();
   if (!options.force && !isStale(newest)) return false;
   mkdirSync(join(ROOT, 'build'), { recursive: true });
-  for (const target of TARGETS) {
+  for (const [index, target] of TARGETS.entries()) {
+    options.report?.(`building the engine, ${index + 1} of ${TARGETS.length} (${target}) …`);
     for (const [name, contents] of await compileEngine(target)) {
       // Renamed into place, so that nobody loads half a file; and as old as the sources it was made from, so
       // that a source written during the build makes it stale.
