@@ -8,6 +8,7 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { OrbweaverError } from '../catalogue/errors.ts';
+import { LIMITS } from '../catalogue/limits.ts';
 import { admit } from '../dialect/admission.ts';
 import { canonicalObject } from '../dialect/canonical-object.ts';
 import { type Kind, type KindId, kindById, kindOf } from '../dialect/kinds.ts';
@@ -212,11 +213,22 @@ export class ObjectStore {
   }
 
   #create(kind: Kind, object: KubeObject, manifest: KubeObject | undefined): Edit {
+    this.#checkRoom(kind, object);
     const uid = object.metadata.uid ?? randomUUID();
     const named = { ...object, metadata: { ...object.metadata, uid } };
     const admission = admit('CREATE', named, undefined, this.#world(kind.id));
     const saved = this.#save(kind, admission.object, undefined, manifest);
     return { object: saved, action: 'created', warnings: admission.warnings };
+  }
+
+  /** One pool more than the engine takes would keep it from serving any. */
+  #checkRoom(kind: Kind, object: KubeObject): void {
+    if (isPoolKind(kind.id) && this.#registry.poolCount >= LIMITS.poolsMax) {
+      throw new OrbweaverError(
+        'OBJECT_INVALID',
+        `${nameText(kind, object)} is forbidden: there are ${LIMITS.poolsMax} pools already (limit poolsMax)`,
+      );
+    }
   }
 
   #update(

@@ -97,6 +97,11 @@ export class PoolRegistry {
     return this.#list;
   }
 
+  /** How many pools there are. */
+  get poolCount(): number {
+    return this.#read().pools.size;
+  }
+
   /** The pool that an object of this kind and name describes. */
   pool(kind: PoolKind, name: string): Pool | undefined {
     return this.#read().pools.get(keyOf(kind, name))?.pool;
