@@ -187,6 +187,12 @@ export const ERRORS = {
     cause: 'The state file was written by a newer Orbweaver; it was left as it is.',
     hint: 'Install that version again, or restore a backup made before the upgrade.',
   },
+  CLAIM_TOO_LONG: {
+    cni: 7,
+    retry: false,
+    cause: 'The names of a claim together are longer than one line of an IPBlock may be.',
+    hint: 'Shorten the longest name in the details; `claimLineBytesMax` is the limit.',
+  },
   // Objects
   OBJECT_INVALID: {
     cni: 7,

@@ -23,6 +23,16 @@ export const LIMITS = {
   callsMax: 8192,
   /** Slot writes in one group commit. */
   commitWritesMax: 4096,
+  /** One claim in an IPBlock with the names it refers to, in bytes. The longest names of Kubernetes need about 1,500. */
+  claimLineBytesMax: 4_096,
+  /** IPBlocks in one page of a list. */
+  blocksPageMax: 500,
+  /** An IPBlock stays at least this many milliseconds after its last rest has ended. */
+  blockKeptMs: 3_600_000,
+  /** Requests that one agent has open at the API server. */
+  apiRequestsMax: 64,
+  /** A commit to the API server is given up after this many milliseconds, and settled behind the answer. */
+  apiCommitMs: 15_000,
   /** Ranges in one pool. */
   poolRangesMax: 10_000,
   /** Pools in one engine. */

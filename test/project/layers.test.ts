@@ -7,7 +7,7 @@ import { importsOf, trackedFiles } from './tree.ts';
 const FLOORS = [
   ['cli'],
   ['agent'],
-  ['embedded', 'http'],
+  ['embedded', 'http', 'kube'],
   ['sqlite'],
   ['ipam'],
   ['choose'],

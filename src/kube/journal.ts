@@ -1,0 +1,26 @@
+/**
+ * What an agent was about to write, kept on its own disk, because a request that is on its way when the agent
+ * dies may land after the agent has come back and looked.
+ */
+import type { SlotWrite } from '../ipam/ports.ts';
+
+/** The slot writes of one commit: who (in the lines), where, over what, and with which nonces. */
+export interface Intent {
+  readonly id: number;
+  readonly writes: readonly SlotWrite[];
+}
+
+export interface Journal {
+  /**
+   * Resolves to the intent's id when it is durable; calls at the same time share a flush. Rejects with
+   * STORE_FAILURE.
+   */
+  begin(writes: readonly SlotWrite[]): Promise<number>;
+  /**
+   * The outcome of an intent stands. Need not be durable before anything else, since an intent that turns up
+   * again is only settled again; it is, at the latest, with the next intent.
+   */
+  end(id: number): void;
+  /** The intents that have not ended, the oldest first. */
+  open(): Intent[];
+}

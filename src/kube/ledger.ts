@@ -1,0 +1,365 @@
+/**
+ * The ledger of a cluster: claims are lines of IPBlocks, written by JSON Patch (DESIGN section 4).
+ *
+ *     commit ─ journal (fsync) ─┬─ lane of block A ─┬─ all landed ─────────────────► durable
+ *                               └─ lane of block B ─┴─ one lost: take the others back ► lost
+ *     no outcome in time: the caller hears so, the lanes go on until it stands (rule 2), what landed is taken back
+ *
+ * A commit over several blocks is several patches, so for a moment a part of it may stand alone; its caller is
+ * answered only when all stand, or none does. After a crash in between, `open` finishes that from the journal.
+ */
+import { OrbweaverError } from '../catalogue/errors.ts';
+import { LIMITS } from '../catalogue/limits.ts';
+import type {
+  BlockState,
+  Claim,
+  CommitOutcome,
+  Ledger,
+  Line,
+  Resting,
+  SlotWrite,
+  Unit,
+  UnitWrite,
+} from '../ipam/ports.ts';
+import { UnsettledError } from '../ipam/unsettled.ts';
+import { type Address, blockOf, equalAddresses, formatAddress } from '../net/address.ts';
+import { blockCidrText, type Cidr, cidrContains } from '../net/cidr.ts';
+import type { BlockApi } from './api.ts';
+import { backoffMs } from './backoff.ts';
+import { BlockCache, type ChangeListener, type Quarantined } from './block-cache.ts';
+import { BlockLane, type PartEnd, type Ticket } from './block-lane.ts';
+import { writeLine, writeUnit } from './block-line.ts';
+import { judge, type Part } from './block-patch.ts';
+import type { Intent, Journal } from './journal.ts';
+import { RequestGate } from './request-gate.ts';
+import { fateOf, fenceOf, revertOf } from './settle.ts';
+import { pause, type Timers } from './timers.ts';
+
+export interface KubernetesLedgerParts {
+  readonly api: BlockApi;
+  readonly journal: Journal;
+  readonly timers: Timers;
+  /** Uniform in [0, 1); spreads what met once. */
+  readonly random: () => number;
+  /** Fresh for every write of a line (rule 1). */
+  readonly nonce: () => string;
+  /** Told which addresses the agent sees changed, by whomever. */
+  readonly onChange?: ChangeListener;
+}
+
+/** A commit on its way. */
+interface Attempt {
+  readonly writes: readonly SlotWrite[];
+  readonly units: readonly UnitWrite[];
+  readonly tickets: Ticket[];
+  /** Nobody waits for it any more. */
+  abandoned: boolean;
+  /** Its outcome stands. */
+  over: boolean;
+}
+
+type Lost = Extract<PartEnd, { readonly kind: 'lost' }>;
+
+export class KubernetesLedger implements Ledger {
+  readonly #parts: KubernetesLedgerParts;
+  readonly #cache: BlockCache;
+  readonly #gate = new RequestGate(LIMITS.apiRequestsMax);
+  readonly #lanes = new Map<string, BlockLane>();
+  #closed = false;
+
+  private constructor(parts: KubernetesLedgerParts) {
+    this.#parts = parts;
+    this.#cache = new BlockCache(parts.onChange);
+  }
+
+  /**
+   * Reads all blocks and settles what an earlier life of this agent left open in its journal; resolves when
+   * both are done, and tries for as long as the API server is away. Nothing may be answered before.
+   */
+  static async open(parts: KubernetesLedgerParts): Promise<KubernetesLedger> {
+    const ledger = new KubernetesLedger(parts);
+    const intents = parts.journal.open();
+    await ledger.refresh();
+    await Promise.all(intents.map((intent) => ledger.#recover(intent)));
+    return ledger;
+  }
+
+  /** Reads all blocks anew, from etcd. Resolves when a whole list was read; tries until then. */
+  async refresh(): Promise<void> {
+    for (let failures = 1; !(await this.#list()); failures += 1) {
+      await pause(this.#parts.timers, backoffMs(failures, this.#parts.random));
+    }
+  }
+
+  async commit(
+    writes: readonly SlotWrite[],
+    units: readonly UnitWrite[] = [],
+  ): Promise<CommitOutcome> {
+    if (this.#closed) {
+      throw new OrbweaverError('NOT_READY', 'the agent is stopping');
+    }
+    // Said here, because in a lane it would concern the others of the same patch too.
+    for (const { now } of writes) {
+      writeLine(now, {});
+    }
+    for (const { now } of units) {
+      writeUnit(now, {});
+    }
+    const known = this.#lostAlready(writes, units);
+    if (known !== undefined) {
+      return known;
+    }
+    const attempt: Attempt = { writes, units, tickets: [], abandoned: false, over: false };
+    return this.#waitFor(attempt, this.#land(attempt));
+  }
+
+  /** What was edited by hand in the blocks as last seen; those slots count as used (rule 13). */
+  quarantined(): Quarantined[] {
+    return this.#cache.quarantined();
+  }
+
+  /** Sends nothing more. What is on its way stays in the journal for the next start. */
+  close(): void {
+    this.#closed = true;
+    for (const lane of this.#lanes.values()) {
+      lane.close();
+    }
+  }
+
+  line(address: Address): Line | undefined {
+    return this.#cache.line(address);
+  }
+
+  claimsOfContainer(network: string, containerId: string): Claim[] {
+    return this.#cache.claimsOfContainer(network, containerId);
+  }
+
+  claimsOfPod(namespace: string, pod: string): Claim[] {
+    return this.#cache.claimsOfPod(namespace, pod);
+  }
+
+  claimsOfNetwork(network: string, node: string): Iterable<Claim> {
+    return this.#cache.claimsOfNetwork(network, node);
+  }
+
+  claimsOfPool(pool: string, limit?: number): Claim[] {
+    return this.#cache.claimsOfPool(pool, limit);
+  }
+
+  claims(): Iterable<Claim> {
+    return this.#cache.claims();
+  }
+
+  blocks(): Iterable<BlockState> {
+    return this.#cache.blocks();
+  }
+
+  resting(): Iterable<Resting> {
+    return this.#cache.resting();
+  }
+
+  unit(cidr: Cidr): Unit | undefined {
+    return this.#cache.unit(cidr);
+  }
+
+  units(within: Cidr): Iterable<Unit> {
+    return this.#cache.units(within);
+  }
+
+  /** What the copy says against a commit before anything is sent: it is newer than what the caller read. */
+  #lostAlready(
+    writes: readonly SlotWrite[],
+    units: readonly UnitWrite[],
+  ): CommitOutcome | undefined {
+    const ends = [
+      ...writes.map((write) => partOf(blockOf(write.now.address), [write], [])),
+      ...units.map((unit) => partOf(blockOf(unit.now.cidr.first), [], [unit])),
+    ].map((part) => judge(part, this.#cache.block(part.first)));
+    const lost = ends.filter((end) => end.kind === 'lost');
+    return lost.length === 0 ? undefined : outcomeOf(lost);
+  }
+
+  /** Answers in time, with an UnsettledError where the outcome does not stand by then. */
+  #waitFor(attempt: Attempt, landing: Promise<CommitOutcome>): Promise<CommitOutcome> {
+    return new Promise((resolve, reject) => {
+      const callOff = this.#parts.timers.after(LIMITS.apiCommitMs, () => {
+        if (attempt.over) {
+          return;
+        }
+        attempt.abandoned = true;
+        const settled = landing.then(
+          () => {},
+          () => {},
+        );
+        reject(
+          new UnsettledError(
+            `the API server did not answer within ${LIMITS.apiCommitMs} ms`,
+            settled,
+          ),
+        );
+        for (const ticket of attempt.tickets) {
+          ticket.cancel();
+        }
+      });
+      landing.then(resolve, reject).finally(callOff);
+    });
+  }
+
+  async #land(attempt: Attempt): Promise<CommitOutcome> {
+    const id = await this.#parts.journal.begin(attempt.writes);
+    let lost: Lost[];
+    try {
+      lost = await this.#sendAll(attempt);
+    } catch (error) {
+      if (!this.#closed) {
+        await this.#takeBack(attempt.writes);
+        this.#parts.journal.end(id);
+      }
+      attempt.over = true;
+      throw error;
+    }
+    if (lost.length > 0 || attempt.abandoned) {
+      await this.#takeBack(attempt.writes);
+    }
+    attempt.over = true;
+    this.#parts.journal.end(id);
+    return outcomeOf(lost);
+  }
+
+  /** Units whose slots lie in other blocks than their own go first, so that no slot lands without its owner. */
+  async #sendAll(attempt: Attempt): Promise<Lost[]> {
+    const { writes, units } = attempt;
+    const ahead = units.filter(({ now }) =>
+      writes.some(
+        ({ now: { address } }) =>
+          cidrContains(now.cidr, address) &&
+          !equalAddresses(blockOf(address), blockOf(now.cidr.first)),
+      ),
+    );
+    const lost = await this.#sendParts(attempt, partsOf([], ahead));
+    if (lost.length > 0 || attempt.abandoned) {
+      return lost;
+    }
+    const others = units.filter((unit) => !ahead.includes(unit));
+    return this.#sendParts(attempt, partsOf(writes, others));
+  }
+
+  async #sendParts(attempt: Attempt, parts: readonly Part[]): Promise<Lost[]> {
+    if (attempt.abandoned) {
+      return [];
+    }
+    const tickets = parts.map((part) => this.#submit(part));
+    attempt.tickets.push(...tickets);
+    // All ends are awaited, also when one is a refusal: what is to be taken back must be known.
+    const ends = await Promise.allSettled(tickets.map(({ end }) => end));
+    const refusal = ends.find((end) => end.status === 'rejected');
+    if (refusal !== undefined) {
+      throw refusal.reason;
+    }
+    return ends.flatMap((end) =>
+      end.status === 'fulfilled' && end.value.kind === 'lost' ? [end.value] : [],
+    );
+  }
+
+  /** Claims of a commit that landed although the commit does not stand (I5); resolves when none is left. */
+  async #takeBack(writes: readonly SlotWrite[]): Promise<void> {
+    const back = writes
+      .filter((write) => fateOf(write, this.line(write.now.address)) === 'landed')
+      .flatMap((write) => {
+        const { timers, nonce } = this.#parts;
+        return revertOf(write, timers.now(), nonce()) ?? [];
+      });
+    const tickets = partsOf(back, []).map((part) => this.#submit(part));
+    await Promise.allSettled(tickets.map(({ end }) => end));
+  }
+
+  /** Rule 2 for an intent of an earlier life: its requests may still be on their way. */
+  async #recover({ id, writes }: Intent): Promise<void> {
+    for (;;) {
+      const open = writes.filter((write) => fateOf(write, this.line(write.now.address)) === 'open');
+      if (open.length === 0) {
+        break;
+      }
+      const { timers } = this.#parts;
+      const fences = open.map((write) =>
+        fenceOf(write, this.line(write.now.address), timers.now()),
+      );
+      await Promise.all(partsOf(fences, []).map((part) => this.#submit(part).end));
+    }
+    // A part of it never landed, so nothing of it was answered.
+    if (writes.some((write) => fateOf(write, this.line(write.now.address)) === 'fenced')) {
+      await this.#takeBack(writes);
+    }
+    this.#parts.journal.end(id);
+  }
+
+  #submit(part: Part): Ticket {
+    const key = blockCidrText(part.first);
+    let lane = this.#lanes.get(key);
+    if (lane === undefined) {
+      const { api, timers, random } = this.#parts;
+      const parts = { api, cache: this.#cache, gate: this.#gate, timers, random };
+      lane = new BlockLane(part.first, parts, () => this.#lanes.delete(key));
+      this.#lanes.set(key, lane);
+    }
+    return lane.submit(part);
+  }
+
+  /** One whole list, page by page; false where it could not be read. */
+  async #list(): Promise<boolean> {
+    const listed = new Set<string>();
+    let next: string | undefined;
+    for (;;) {
+      const outcome = await this.#parts.api.list({
+        limit: LIMITS.blocksPageMax,
+        ...(next === undefined ? {} : { continue: next }),
+      });
+      if (outcome.kind !== 'ok') {
+        return false;
+      }
+      const { blocks, resourceVersion } = outcome.value;
+      for (const block of blocks) {
+        listed.add(block.metadata.name);
+        this.#cache.put(block);
+      }
+      next = outcome.value.continue;
+      if (next === undefined) {
+        this.#cache.dropUnlisted(listed, resourceVersion);
+        return true;
+      }
+    }
+  }
+}
+
+function partOf(first: Address, writes: readonly SlotWrite[], units: readonly UnitWrite[]): Part {
+  return { first, writes, units };
+}
+
+/** One part per block, in the order in which the blocks come. */
+function partsOf(writes: readonly SlotWrite[], units: readonly UnitWrite[]): Part[] {
+  const blocks = new Map<string, { first: Address; writes: SlotWrite[]; units: UnitWrite[] }>();
+  const at = (address: Address) => {
+    const first = blockOf(address);
+    const key = formatAddress(first);
+    const part = blocks.get(key) ?? { first, writes: [], units: [] };
+    blocks.set(key, part);
+    return part;
+  };
+  for (const write of writes) {
+    at(write.now.address).writes.push(write);
+  }
+  for (const unit of units) {
+    at(unit.now.cidr.first).units.push(unit);
+  }
+  return [...blocks.values()];
+}
+
+function outcomeOf(lost: readonly Lost[]): CommitOutcome {
+  return lost.length === 0
+    ? { kind: 'durable' }
+    : {
+        kind: 'lost',
+        conflicts: lost.flatMap(({ conflicts }) => conflicts),
+        units: lost.flatMap(({ units }) => units),
+      };
+}
