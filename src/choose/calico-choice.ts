@@ -8,10 +8,11 @@ import { OrbweaverError } from '../catalogue/errors.ts';
 import type { Pool } from '../dialect/pool.ts';
 import { type Family, familyOf, formatAddress } from '../net/address.ts';
 import { formatCidr, parseCidr } from '../net/cidr.ts';
+import { quoted } from '../selector/field-error.ts';
 import { type CalicoList, type CalicoRule, calicoSourcesInUse } from './calico-sources.ts';
 import type { Property } from './catalog.ts';
 import type { Choice, FamilyChoice, Rejection, SourceName } from './choice.ts';
-import { calicoAddressError, describeRejections, type Refuse } from './messages.ts';
+import { calicoAddressError, describeRejections, nameInText, type Refuse } from './messages.ts';
 import { addressRejection, because, type Case, questionOf, reject } from './rejection.ts';
 import type { RequestedAddress } from './requested-address.ts';
 import type { Context } from './sources.ts';
@@ -118,7 +119,7 @@ function resolve(
   if (cidr === undefined) {
     throw new OrbweaverError(
       'POOL_UNKNOWN',
-      `error parsing pool ${JSON.stringify(entry)}: invalid CIDR address: ${entry}`,
+      `error parsing pool ${quoted(entry)}: invalid CIDR address: ${nameInText(entry)}`,
       `no pool has this name; it is named by ${list.source}`,
     );
   }

@@ -5,6 +5,7 @@
  */
 import { type ErrorCode, OrbweaverError } from '../catalogue/errors.ts';
 import { LIMITS } from '../catalogue/limits.ts';
+import { inline } from '../dialect/spec-fields.ts';
 import type { Family } from '../net/address.ts';
 import { formatAddress } from '../net/address.ts';
 import { formatCidr } from '../net/cidr.ts';
@@ -61,15 +62,20 @@ export function inStandardMode<T>(read: () => T): T {
  * The name by which Spiderpool's texts call an interface: its position where `ippools` names none.
  */
 export function nicOf(choice: Pick<InterfaceChoice, 'name' | 'order'>): string {
-  return choice.name === '' ? String(choice.order) : choice.name;
+  return choice.name === '' ? String(choice.order) : nameInText(choice.name);
 }
 
-/** A list as Go prints it: `[a b]`. Beyond LIMITS.reasonsMax only the number of the rest. */
+/** What a user wrote as a name, fit for a sentence: as it is, unless it is longer than names or not printable. */
+export function nameInText(name: string): string {
+  return /^[\x20-\x7e]{1,253}$/.test(name) ? name : inline(name);
+}
+
+/** A list of names as Go prints it: `[a b]`. Beyond LIMITS.reasonsMax only the number of the rest. */
 export function goList(names: readonly string[]): string {
   if (names.length <= LIMITS.reasonsMax) {
-    return `[${names.join(' ')}]`;
+    return `[${names.map(nameInText).join(' ')}]`;
   }
-  const shown = names.slice(0, LIMITS.reasonsMax).join(' ');
+  const shown = names.slice(0, LIMITS.reasonsMax).map(nameInText).join(' ');
   return `[${shown} … and ${names.length - LIMITS.reasonsMax} more]`;
 }
 

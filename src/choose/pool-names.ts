@@ -4,17 +4,18 @@
  * (reference/spiderpool.md 3.4).
  */
 import type { ErrorCode } from '../catalogue/errors.ts';
+import { LIMITS } from '../catalogue/limits.ts';
 import type { Pool } from '../dialect/pool.ts';
 import type { Family } from '../net/address.ts';
 import type { Catalog } from './catalog.ts';
 import type { SourceName } from './choice.ts';
 import { isPattern } from './glob.ts';
-import { spiderpoolError } from './messages.ts';
+import { nameInText, spiderpoolError } from './messages.ts';
 
 export interface NamedPools {
   /** In the order written; the matches of one wildcard by specificity. */
   readonly pools: readonly Pool[];
-  /** Wildcards that matched nothing. */
+  /** Wildcards that matched nothing, the first LIMITS.reasonsMax of them. */
   readonly notes: readonly string[];
 }
 
@@ -35,8 +36,8 @@ export function findPools(
   for (const name of names) {
     const found = isPattern(name) ? matchesOf(catalog, source, name, family) : [];
     if (isPattern(name)) {
-      if (found.length === 0) {
-        notes.push(`${source}: wildcard '${name}' matches no IPv${family} IPPool`);
+      if (found.length === 0 && notes.length < LIMITS.reasonsMax) {
+        notes.push(`${source}: wildcard '${nameInText(name)}' matches no IPv${family} IPPool`);
       }
       pools.push(...found);
       continue;
@@ -45,8 +46,8 @@ export function findPools(
     if (pool === undefined) {
       throw spiderpoolError(
         'POOL_UNKNOWN',
-        `failed to get original IPPool ${name}: ` +
-          `SpiderIPPool.spiderpool.spidernet.io "${name}" not found`,
+        `failed to get original IPPool ${nameInText(name)}: ` +
+          `SpiderIPPool.spiderpool.spidernet.io "${nameInText(name)}" not found`,
         `IPv${family} of ${nic}: the pool is named by ${source}`,
       );
     }
@@ -69,7 +70,7 @@ function matchesOf(
   const [first] = catalog.matching('spiderpool', family, '*') ?? [];
   throw spiderpoolError(
     faultCode(source),
-    `failed to match wildcard: IPv${family} PoolName pattern '${pattern}', ` +
+    `failed to match wildcard: IPv${family} PoolName pattern '${nameInText(pattern)}', ` +
       `character '${first?.name ?? ''}', error: syntax error in pattern`,
     `the pattern is named by ${source}`,
   );

@@ -10,6 +10,7 @@ import {
   readCalicoRule,
 } from './calico-sources.ts';
 import type { Choice, SourceName } from './choice.ts';
+import { goList, nameInText } from './messages.ts';
 import { CLUSTER_DEFAULT, type Context, SPIDERPOOL_SOURCES, subnetNote } from './sources.ts';
 
 export interface SourceLine {
@@ -40,7 +41,7 @@ export function explainSources(
         const lists = calicoLists(context).filter((list) => list.source === name);
         return lists.length === 0
           ? undefined
-          : lists.map(({ family, pools }) => `IPv${family} [${pools.join(' ')}]`).join(', ');
+          : lists.map(({ family, pools }) => `IPv${family} ${goList(pools)}`).join(', ');
       }),
     ),
     lineOf(context, 'spiderpool', CLUSTER_DEFAULT.name, chosen, () =>
@@ -110,10 +111,12 @@ function textOfRule(items: readonly ListedItem[] | undefined): string | undefine
         if (list === undefined) {
           return [];
         }
-        return [`IPv${family} ${typeof list === 'string' ? list : `[${list.join(' ')}]`}`];
+        return [`IPv${family} ${typeof list === 'string' ? list : goList(list)}`];
       });
       const text = families.length === 0 ? 'no pools' : families.join(', ');
-      return items.length === 1 ? text : `${name === '' ? 'an interface' : name}: ${text}`;
+      return items.length === 1
+        ? text
+        : `${name === '' ? 'an interface' : nameInText(name)}: ${text}`;
     })
     .join('; ');
 }

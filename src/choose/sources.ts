@@ -21,6 +21,7 @@ import { parseCidr } from '../net/cidr.ts';
 import type { Catalog } from './catalog.ts';
 import type { SourceName } from './choice.ts';
 import { isPattern } from './glob.ts';
+import { nameInText } from './messages.ts';
 import type { Subject } from './subject.ts';
 
 /** All that choosing looks at. */
@@ -107,7 +108,7 @@ function readIppool({ subject }: Context): Rule | undefined {
     throw new OrbweaverError(
       'ANNOTATION_INVALID',
       `wrong input, invalid format of Pod annotation '${SPIDERPOOL_KEYS.ippool}': it is for ` +
-        `interface ${ippool.interface}, but the CNI request is for interface ${subject.interfaceName}`,
+        `interface ${nameInText(ippool.interface)}, but the CNI request is for interface ${subject.interfaceName}`,
     );
   }
   return oneInterface(

@@ -26,7 +26,15 @@ import {
 } from './calico.ts';
 import { kindOf } from './kinds.ts';
 import type { KubeObject } from './kube-object.ts';
-import { type Fields, faultOf, fieldFault, inObject, integerAt, specOf } from './spec-fields.ts';
+import {
+  type Fields,
+  faultOf,
+  fieldFault,
+  inline,
+  inObject,
+  integerAt,
+  specOf,
+} from './spec-fields.ts';
 
 /** Holds a pool that is being deleted until its last claim is gone (reference/calico.md 1.4). */
 export const CALICO_FINALIZER = 'projectcalico.org/ippool-finalizer';
@@ -154,7 +162,7 @@ function oneOf(value: unknown, path: string, supported: readonly string[]): void
 function checkUses(uses: readonly string[]): void {
   for (const [index, use] of uses.entries()) {
     const path = `spec.allowedUses[${index}]`;
-    if (!USES.includes(use)) throw fieldFault(invalid(path, use, `unknown use: ${use}`));
+    if (!USES.includes(use)) throw fieldFault(invalid(path, use, `unknown use: ${inline(use)}`));
     if (uses.indexOf(use) < index) throw fieldFault(duplicate(path, use));
   }
 }

@@ -6,6 +6,7 @@ import type { Family } from '../net/address.ts';
 import { type Cidr, parseCidr } from '../net/cidr.ts';
 import { invalid, notSupported, required } from '../selector/field-error.ts';
 import { readLabelSelector } from '../selector/label-selector.ts';
+import { subdomainFaults } from '../selector/label-syntax.ts';
 import {
   type ListedAddresses,
   poolRangeRule,
@@ -104,12 +105,15 @@ export function poolVlan(spec: Fields): number | undefined {
   throw fieldFault(invalid('spec.vlan', vlan, `must be between 0 and ${VLAN_MAX}, inclusive`));
 }
 
-/** A name list whose entries are not empty. */
+/** A list of names that objects can have; those of `multusName` may have a namespace in front. */
 export function poolNames(spec: Fields, field: string): readonly string[] {
   const path = `spec.${field}`;
   const names = textsAt(spec[field], path) ?? [];
-  const empty = names.indexOf('');
-  if (empty >= 0) throw fieldFault(invalid(`${path}[${empty}]`, '', 'must not be empty'));
+  for (const [index, name] of names.entries()) {
+    const parts = field === 'multusName' && name.split('/').length === 2 ? name.split('/') : [name];
+    const fault = name === '' ? 'must not be empty' : parts.flatMap(subdomainFaults)[0];
+    if (fault !== undefined) throw fieldFault(invalid(`${path}[${index}]`, name, fault));
+  }
   return names;
 }
 
