@@ -1,7 +1,6 @@
 /**
  * The use-cases behind one door: every CNI call goes in here and comes out as an answer.
  */
-import { randomBytes } from 'node:crypto';
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { add } from './add.ts';
 import type { Allocator } from './allocator.ts';
@@ -10,6 +9,7 @@ import { type CniAnswer, errorAnswer } from './cni-answer.ts';
 import { del } from './del.ts';
 import { gc } from './gc.ts';
 import { KeyedQueue } from './keyed-queue.ts';
+import { nonceSource } from './nonces.ts';
 import type { Parts } from './parts.ts';
 import type { Claim, Clock, Cluster, Ledger } from './ports.ts';
 import { type Call, type CniRequest, readCall } from './request.ts';
@@ -41,9 +41,6 @@ export interface ServiceParts {
   readonly nonce?: () => string;
 }
 
-/** Enough that two never meet, short enough for a line of an IPBlock. */
-const NONCE_BYTES = 8;
-
 export class IpamService {
   readonly #parts: Parts;
   readonly #observe: Observer;
@@ -60,7 +57,7 @@ export class IpamService {
       clock: parts.clock,
       node: parts.node,
       queue: new KeyedQueue(),
-      nonce: parts.nonce ?? (() => randomBytes(NONCE_BYTES).toString('base64url')),
+      nonce: parts.nonce ?? nonceSource(),
     };
     this.#observe = parts.observe ?? (() => {});
   }
@@ -77,10 +74,11 @@ export class IpamService {
     return answer.finally(() => this.#inFlight.delete(answer));
   }
 
-  /** Refuses new calls and resolves when those in flight are answered. */
+  /** Refuses new calls and resolves when those in flight are answered and observed. */
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.allSettled(this.#inFlight);
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   async #answer(request: CniRequest): Promise<CniAnswer> {
@@ -102,7 +100,8 @@ export class IpamService {
       answer = errorAnswer(error, request, call);
     }
     const ms = performance.now() - started;
-    this.#observe({ verb: request.command, call, ms, addresses, error });
+    // The plugin waits for the answer, not for the log.
+    setImmediate(() => this.#observe({ verb: request.command, call, ms, addresses, error }));
     return answer;
   }
 
