@@ -1,0 +1,502 @@
+/** The rules of the claim (DESIGN section 4) as far as the ledger and the agent's queue carry them. */
+import { describe, expect, test } from 'vitest';
+import { LIMITS } from '../../src/catalogue/limits.ts';
+import type { PatchOperation } from '../../src/kube/api.ts';
+import { KubernetesLedger } from '../../src/kube/ledger.ts';
+import { formatAddress } from '../../src/net/address.ts';
+import { storedLines } from '../support/block-lines.ts';
+import {
+  addressOf,
+  cidrOf,
+  claimOf,
+  freshNonce,
+  restingOf,
+  unitOf,
+  writeOf,
+} from '../support/lines.ts';
+import { MemoryJournal } from '../support/memory-journal.ts';
+import { SimulatedApiServer } from '../support/simulated-api-server.ts';
+import { addressesOf } from '../support/simulated-node.ts';
+import { turn, VirtualTimers } from '../support/virtual-timers.ts';
+import { Scene } from './scene.ts';
+
+/** A ledger of its own client on a server, with nothing around it. */
+async function bareLedger(server: SimulatedApiServer, client = 'node-1') {
+  const timers = new VirtualTimers();
+  const journal = new MemoryJournal();
+  const open = () =>
+    KubernetesLedger.open({
+      api: server.client(client),
+      journal,
+      timers,
+      random: () => 0.5,
+      nonce: freshNonce,
+    });
+  return { ledger: await open(), timers, journal, open };
+}
+
+const patchesOf = (server: SimulatedApiServer) =>
+  server.held.filter(({ verb }) => verb === 'patch').map(({ body }) => body as PatchOperation[]);
+
+/** The slots that a held patch writes. */
+const slotsOf = (operations: readonly PatchOperation[]) =>
+  operations.flatMap(({ op, path }) =>
+    op === 'add' && path.startsWith('/spec/slots/') ? [Number(path.split('/').at(-1))] : [],
+  );
+
+describe('rule 2', () => {
+  test('a claim that is given up in doubt is kept out by a fence, and its address is free at once', async () => {
+    const scene = new Scene();
+    const node = await scene.node();
+    await node.add({ pod: 'other', container: 'C9' });
+    scene.hold('patch', 'get');
+    const add = node.add();
+    const ghost = await scene.request();
+    ghost.lose();
+    await scene.advance(LIMITS.apiCommitMs);
+    expect((await add).ok).toBe(false);
+    scene.letGo();
+    scene.server.held.find(({ verb }) => verb === 'get')?.answer();
+    await scene.advance(10_000);
+    expect(scene.lines()).toEqual(['10.0.0.10 claimed', '10.0.0.11 resting']);
+    expect(scene.journal().open()).toEqual([]);
+    ghost.execute();
+    expect(scene.lines()).toEqual(['10.0.0.10 claimed', '10.0.0.11 resting']);
+    // Nothing is left of it in the engine either.
+    expect(addressesOf(await node.add({ container: 'C2' }))).toEqual(['10.0.0.11']);
+  });
+
+  test('a claim that landed although it was given up is taken back', async () => {
+    const scene = new Scene();
+    const node = await scene.node();
+    scene.hold('create', 'get');
+    const add = node.add();
+    const request = await scene.request();
+    request.execute();
+    request.lose();
+    await scene.advance(LIMITS.apiCommitMs);
+    expect((await add).ok).toBe(false);
+    expect(scene.claims()).toEqual(['10.0.0.10 C1']);
+    scene.letGo();
+    scene.server.held[0]?.answer();
+    await scene.advance(10_000);
+    expect(scene.lines()).toEqual(['10.0.0.10 resting']);
+  });
+
+  test('a confirmation that is given up in doubt leaves the claim to its present holder', async () => {
+    const scene = new Scene();
+    const node = await scene.node();
+    await node.add({ container: 'C1' });
+    scene.hold('patch', 'get');
+    const add = node.add({ container: 'C2' });
+    const ghost = await scene.request();
+    ghost.lose();
+    await scene.advance(LIMITS.apiCommitMs);
+    expect((await add).ok).toBe(false);
+    scene.letGo();
+    scene.server.held.find(({ verb }) => verb === 'get')?.answer();
+    await scene.advance(10_000);
+    ghost.execute();
+    expect(scene.claims()).toEqual(['10.0.0.10 C1']);
+  });
+
+  test("another pod's line is never overwritten: the claim is lost and another address chosen", async () => {
+    const scene = new Scene();
+    scene.putPod('other', 'u1', { node: 'node-2' });
+    const [one, two] = [await scene.node('node-1'), await scene.node('node-2')];
+    expect(addressesOf(await one.add())).toEqual(['10.0.0.10']);
+    const add = two.add({ pod: 'other', container: 'C9' });
+    await scene.advance(1_000);
+    expect(addressesOf(await add)).toEqual(['10.0.0.11']);
+    expect(scene.claims()).toEqual(['10.0.0.10 C1', '10.0.0.11 C9']);
+  });
+});
+
+describe('a commit over several blocks', () => {
+  const first = '10.0.0.1';
+  const second = '10.0.0.65';
+
+  /** One block is taken by somebody else while the commit is on its way to both. */
+  async function halfLost() {
+    const server = new SimulatedApiServer();
+    const { ledger, timers, journal, open } = await bareLedger(server);
+    const { ledger: other } = await bareLedger(server, 'node-2');
+    await ledger.commit([writeOf(claimOf('10.0.0.2')), writeOf(claimOf('10.0.0.66'))]);
+    await other.refresh();
+    const taken = claimOf(second, { node: 'node-2' });
+    expect(await other.commit([writeOf(taken)])).toEqual({ kind: 'durable' });
+    return { server, ledger, timers, journal, open, taken };
+  }
+
+  test('that loses in one of them is taken back in the others before the answer', async () => {
+    const { server, ledger, timers, taken, journal } = await halfLost();
+    const commit = ledger.commit([writeOf(claimOf(first)), writeOf(claimOf(second))]);
+    await timers.advance(1_000);
+    expect(await commit).toEqual({
+      kind: 'lost',
+      conflicts: [{ address: taken.address, now: taken }],
+      units: [],
+    });
+    const line = storedLines(server).find(({ address }) => formatAddress(address) === first);
+    expect(line).toMatchObject({
+      state: 'resting',
+      until: line?.state === 'resting' && line.releasedAt,
+    });
+    expect(ledger.line(addressOf(first))).toEqual(line);
+    expect(journal.open()).toEqual([]);
+  });
+
+  test('gives a confirmation back to the claim it found', async () => {
+    const { ledger, timers } = await halfLost();
+    const was = claimOf(first);
+    await ledger.commit([writeOf(was)]);
+    const now = {
+      ...was,
+      nonce: freshNonce(),
+      attachment: { ...was.attachment, containerId: 'c2' },
+    };
+    const commit = ledger.commit([writeOf(now, was), writeOf(claimOf(second))]);
+    await timers.advance(1_000);
+    expect(await commit).toMatchObject({ kind: 'lost' });
+    expect(ledger.line(was.address)).toEqual({
+      ...was,
+      nonce: expect.not.stringContaining(was.nonce),
+    });
+  });
+
+  test('of which a crash left one half is taken back at the next start (I5)', async () => {
+    const server = new SimulatedApiServer();
+    const { ledger, timers, open } = await bareLedger(server);
+    await ledger.commit([writeOf(claimOf('10.0.0.2')), writeOf(claimOf('10.0.0.66'))]);
+    server.holds = ({ verb }) => verb === 'patch';
+    void ledger.commit([writeOf(claimOf(first)), writeOf(claimOf(second))]);
+    await turn();
+    const [landed, ghost] = server.held;
+    landed?.execute();
+    server.holds = () => false;
+    const opening = open();
+    await timers.advance(10_000);
+    const next = await opening;
+    ghost?.execute();
+    expect([...next.claims()].map(({ address }) => formatAddress(address))).toEqual([
+      '10.0.0.2',
+      '10.0.0.66',
+    ]);
+    await next.refresh();
+    expect([...next.claims()]).toHaveLength(2);
+  });
+
+  test('that all landed is left alone at the next start, whether it was answered or not', async () => {
+    const server = new SimulatedApiServer();
+    const { ledger, open } = await bareLedger(server);
+    server.holds = ({ verb }) => verb === 'create';
+    void ledger.commit([writeOf(claimOf(first)), writeOf(claimOf(second))]);
+    await turn();
+    for (const request of server.held) {
+      request.execute();
+    }
+    server.holds = () => false;
+    expect([...(await open()).claims()]).toHaveLength(2);
+  });
+});
+
+describe('rule 5', () => {
+  test('a repeated ADD is answered after a write with a new nonce, not after a read', async () => {
+    const scene = new Scene();
+    const node = await scene.node();
+    await node.add();
+    const [before] = storedLines(scene.server);
+    const { patch, get } = scene.server.counts;
+    expect(addressesOf(await node.add())).toEqual(['10.0.0.10']);
+    expect(scene.server.counts).toMatchObject({ patch: patch + 1, get });
+    expect(storedLines(scene.server)[0]?.nonce).not.toBe(before?.nonce);
+  });
+});
+
+describe('rule 6', () => {
+  async function kept() {
+    const scene = new Scene();
+    scene.cluster.keepsForLivePods = true;
+    const node = await scene.node();
+    await node.add({ container: 'C1' });
+    await node.del({ container: 'C1' });
+    return { scene, node };
+  }
+
+  test('the mark of a kept claim is cleared by the next ADD of its pod', async () => {
+    const { scene, node } = await kept();
+    expect(scene.claims()).toEqual(['10.0.0.10 C1 kept']);
+    expect(addressesOf(await node.add({ container: 'C2' }))).toEqual(['10.0.0.10']);
+    expect(scene.claims()).toEqual(['10.0.0.10 C2']);
+  });
+
+  test('CNI GC leaves a kept claim alone, which has no sandbox on purpose', async () => {
+    const { scene, node } = await kept();
+    const config = { 'cni.dev/valid-attachments': [] };
+    expect((await node.call('GC', { config })).ok).toBe(true);
+    expect(scene.claims()).toEqual(['10.0.0.10 C1 kept']);
+  });
+
+  test.each([
+    { what: 'is being deleted', uid: 'u1', dead: true },
+    { what: 'was replaced by another of its name', uid: 'u2', dead: false },
+  ])('DEL frees the claim of a pod that $what', async ({ uid, dead }) => {
+    const scene = new Scene();
+    scene.cluster.keepsForLivePods = true;
+    const node = await scene.node();
+    await node.add();
+    scene.putPod('web', uid, { dead });
+    expect((await node.del()).ok).toBe(true);
+    expect(scene.lines()).toEqual(['10.0.0.10 resting']);
+  });
+});
+
+describe('rule 9', () => {
+  test('a slot once written is never absent while its block lives, whatever becomes of it', async () => {
+    const scene = new Scene();
+    const vanished: string[] = [];
+    scene.server.onChange = (before, after) => {
+      for (const slot of Object.keys(before?.spec.slots ?? {})) {
+        if (after !== undefined && !(slot in after.spec.slots)) {
+          vanished.push(slot);
+        }
+      }
+    };
+    const node = await scene.node();
+    for (let round = 0; round < 3; round += 1) {
+      await node.add();
+      await node.del();
+    }
+    expect(vanished).toEqual([]);
+    expect(scene.lines()).not.toEqual([]);
+  });
+});
+
+describe('rule 12', () => {
+  const addresses = (from: number, count: number) =>
+    Array.from({ length: count }, (_, index) => `10.0.0.${from + index}`);
+
+  test('all that waits goes in one patch, with one request in flight for a block', async () => {
+    const server = new SimulatedApiServer();
+    const { ledger } = await bareLedger(server);
+    await ledger.commit([writeOf(claimOf('10.0.0.0'))]);
+    server.holds = ({ verb }) => verb === 'patch';
+    const commits = addresses(1, 8).map((address) => ledger.commit([writeOf(claimOf(address))]));
+    await turn();
+    const later = addresses(20, 30).map((address) => ledger.commit([writeOf(claimOf(address))]));
+    await turn();
+    expect(patchesOf(server).map((patch) => slotsOf(patch).length)).toEqual([8]);
+    server.held[0]?.answer();
+    await Promise.all(commits);
+    await turn();
+    expect(patchesOf(server).map((patch) => slotsOf(patch).length)).toEqual([30]);
+    server.held[0]?.answer();
+    await Promise.all(later);
+  });
+
+  test('after a lost race the block is read, and half as many go in the next patch', async () => {
+    const server = new SimulatedApiServer();
+    const { ledger, timers } = await bareLedger(server);
+    await ledger.commit([writeOf(claimOf('10.0.0.0'))]);
+    const { ledger: other } = await bareLedger(server, 'node-2');
+    const taken = claimOf('10.0.0.3', { node: 'node-2' });
+    await other.commit([writeOf(taken)]);
+    server.holds = ({ verb, client }) => verb === 'patch' && client === 'node-1';
+    const commits = addresses(1, 8).map((address) => ledger.commit([writeOf(claimOf(address))]));
+    await turn();
+    server.held[0]?.answer();
+    const gets = server.counts.get;
+    await turn();
+    expect(server.held, 'it rests first').toHaveLength(0);
+    await timers.advance(100);
+    expect(server.counts.get).toBe(gets + 1);
+    expect(patchesOf(server).map((patch) => slotsOf(patch).length)).toEqual([4]);
+    server.holds = () => false;
+    server.held[0]?.answer();
+    await timers.advance(1_000);
+    const outcomes = await Promise.all(commits);
+    expect(outcomes.filter(({ kind }) => kind === 'durable')).toHaveLength(7);
+    expect(outcomes[2]).toMatchObject({ kind: 'lost', conflicts: [{ now: taken }] });
+  });
+
+  test('after a failure releases and claims go in different patches', async () => {
+    const server = new SimulatedApiServer();
+    const { ledger, timers } = await bareLedger(server);
+    const held = addresses(1, 4).map((address) => claimOf(address));
+    await ledger.commit(held.map((claim) => writeOf(claim)));
+    server.holds = ({ verb }) => verb === 'patch';
+    const commits = [
+      ...held.map((claim) => ledger.commit([writeOf(restingOf(claim), claim)])),
+      ...addresses(20, 4).map((address) => ledger.commit([writeOf(claimOf(address))])),
+    ];
+    await turn();
+    expect(slotsOf(patchesOf(server)[0]!)).toEqual([1, 2, 3, 4, 20, 21, 22, 23]);
+    server.held[0]?.fail({ kind: 'test-failed' });
+    await timers.advance(100);
+    expect(slotsOf(patchesOf(server)[0]!)).toEqual([1, 2, 3, 4]);
+    server.holds = () => false;
+    server.held[0]?.answer();
+    await timers.advance(1_000);
+    expect((await Promise.all(commits)).every(({ kind }) => kind === 'durable')).toBe(true);
+  });
+
+  test('a busy server is asked again only after the time it names', async () => {
+    const server = new SimulatedApiServer();
+    const { ledger, timers } = await bareLedger(server);
+    server.holds = ({ verb }) => verb === 'create';
+    const commit = ledger.commit([writeOf(claimOf('10.0.0.1'))]);
+    await turn();
+    server.held[0]?.fail({ kind: 'busy', retryAfterMs: 3_000 });
+    await timers.advance(2_999);
+    expect(server.held).toHaveLength(0);
+    server.holds = () => false;
+    await timers.advance(100);
+    expect(await commit).toEqual({ kind: 'durable' });
+  });
+
+  test('many blocks are written side by side, up to the bound of open requests', async () => {
+    const server = new SimulatedApiServer();
+    const { ledger } = await bareLedger(server);
+    server.holds = ({ verb }) => verb === 'create';
+    const commits = Array.from({ length: LIMITS.apiRequestsMax + 5 }, (_, block) =>
+      ledger.commit([writeOf(claimOf(`10.0.${block}.1`))]),
+    );
+    await turn();
+    expect(server.held).toHaveLength(LIMITS.apiRequestsMax);
+    server.holds = () => false;
+    for (const request of [...server.held]) {
+      request.answer();
+    }
+    await Promise.all(commits);
+  });
+});
+
+describe('rule 13', () => {
+  test('every patch tests the uid of the block, and the very text of each slot that it writes', async () => {
+    const server = new SimulatedApiServer();
+    const { ledger } = await bareLedger(server);
+    const claim = claimOf('10.0.0.1');
+    await ledger.commit([writeOf(claim)]);
+    const [block] = server.blocks.values();
+    server.holds = ({ verb }) => verb === 'patch';
+    void ledger.commit([writeOf(restingOf(claim), claim), writeOf(claimOf('10.0.0.2'))]);
+    await turn();
+    const [patch] = patchesOf(server);
+    expect(patch).toContainEqual({ op: 'test', path: '/metadata/uid', value: block?.metadata.uid });
+    expect(patch).toContainEqual({
+      op: 'test',
+      path: '/spec/slots/1',
+      value: block?.spec.slots['1'],
+    });
+    expect(patch).toContainEqual({ op: 'test', path: '/spec/slots/2', value: null });
+  });
+
+  test('a slot that was edited by hand is named, counts as used, and is given to nobody', async () => {
+    const scene = new Scene();
+    const node = await scene.node();
+    await node.add();
+    const [name] = scene.server.blocks.keys();
+    scene.server.edit(name!, (block) => ({
+      ...block,
+      spec: { ...block.spec, slots: { '10': block.spec.slots['10']!.replace('web', 'wob') } },
+    }));
+    await node.ledger.refresh();
+    expect(node.ledger.quarantined()).toEqual([
+      expect.objectContaining({
+        place: '10.0.0.10',
+        block: name,
+        fault: expect.stringMatching(/by hand/),
+      }),
+    ]);
+    expect([...node.ledger.blocks()]).toMatchObject([{ usedLow: 1 << 10 }]);
+    expect([...node.ledger.claims()]).toEqual([]);
+    expect(addressesOf(await node.add({ pod: 'other', container: 'C9' }))).toEqual(['10.0.0.11']);
+    // An operator frees it by the very text that was seen.
+    const line = node.ledger.line(addressOf('10.0.0.10'))!;
+    const rest = restingOf(claimOf('10.0.0.10'));
+    expect(await node.ledger.commit([{ was: line, now: rest }])).toEqual({ kind: 'durable' });
+    expect(node.ledger.quarantined()).toEqual([]);
+  });
+
+  test('a block that was removed by hand is made again by the next claim in it', async () => {
+    const scene = new Scene();
+    const node = await scene.node();
+    await node.add({ pod: 'other', container: 'C9' });
+    const [name] = scene.server.blocks.keys();
+    scene.server.remove(name!);
+    const add = node.add();
+    await scene.advance(1_000);
+    expect((await add).ok).toBe(true);
+    expect(scene.claims()).toEqual([expect.stringMatching(/ C1$/)]);
+  });
+});
+
+describe('affinity units', () => {
+  test('a unit of many blocks is written in its first block before the slots in another', async () => {
+    const server = new SimulatedApiServer();
+    const { ledger } = await bareLedger(server);
+    server.holds = ({ verb }) => verb === 'create';
+    const unit = unitOf('10.0.0.0/24');
+    const claim = claimOf('10.0.0.200');
+    const commit = ledger.commit([writeOf(claim)], [{ was: undefined, now: unit }]);
+    await turn();
+    expect(server.held.map(({ name }) => name)).toEqual(['10-0-0-0-26']);
+    server.held[0]?.answer();
+    await turn();
+    expect(server.held.map(({ name }) => name)).toEqual(['10-0-0-192-26']);
+    server.held[0]?.answer();
+    expect(await commit).toEqual({ kind: 'durable' });
+    expect(ledger.unit(unit.cidr)).toEqual(unit);
+  });
+
+  test('a unit that another node was faster to claim loses the claim that needs it', async () => {
+    const server = new SimulatedApiServer();
+    const { ledger, timers } = await bareLedger(server);
+    const { ledger: other } = await bareLedger(server, 'node-2');
+    const theirs = unitOf('10.0.0.0/24', 'node-2');
+    await other.commit([], [{ was: undefined, now: theirs }]);
+    const commit = ledger.commit(
+      [writeOf(claimOf('10.0.0.200'))],
+      [{ was: undefined, now: unitOf('10.0.0.0/24') }],
+    );
+    await timers.advance(1_000);
+    expect(await commit).toEqual({
+      kind: 'lost',
+      conflicts: [],
+      units: [{ cidr: theirs.cidr, now: theirs }],
+    });
+    expect(server.blocks.size).toBe(1);
+    expect([...ledger.units(cidrOf('10.0.0.0/16'))]).toEqual([theirs]);
+  });
+});
+
+describe('a claim that cannot be written', () => {
+  test('because its names are too long is refused before anything is sent', async () => {
+    const server = new SimulatedApiServer();
+    const { ledger } = await bareLedger(server);
+    const claim = claimOf('10.0.0.1', { pool: 'p'.repeat(LIMITS.claimLineBytesMax) });
+    await expect(ledger.commit([writeOf(claim)])).rejects.toMatchObject({ code: 'CLAIM_TOO_LONG' });
+    expect(server.blocks.size).toBe(0);
+  });
+
+  test('because the server refuses it fails alone, not those in the same patch', async () => {
+    const server = new SimulatedApiServer();
+    const { ledger, timers } = await bareLedger(server);
+    const bad = claimOf('10.0.0.2', { pool: 'refused' });
+    server.holds = ({ body }) => JSON.stringify(body ?? '').includes('refused');
+    const commits = [claimOf('10.0.0.1'), bad, claimOf('10.0.0.3')].map((claim) =>
+      ledger
+        .commit([writeOf(claim)])
+        .catch(({ code, details }) => ({ kind: `${code} ${details}` })),
+    );
+    for (let tries = 0; tries < 10; tries += 1) {
+      server.held[0]?.fail({ kind: 'refused', reason: 'no right to patch' });
+      await timers.advance(500);
+    }
+    expect((await Promise.all(commits)).map(({ kind }) => kind)).toEqual([
+      'durable',
+      'STORE_FAILURE no right to patch',
+      'durable',
+    ]);
+  });
+});
