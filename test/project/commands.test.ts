@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { AgentClient } from '../../src/cli/agent-client.ts';
 import { runCommand } from '../../src/cli/main.ts';
 import { PACKAGE_FOLDER } from '../../src/cli/package-folder.ts';
+import { chooseStories } from '../../src/cli/walk/stories.ts';
 import { read } from './tree.ts';
 
 const EXAMPLES = readdirSync(join(PACKAGE_FOLDER, 'examples')).filter((name) => /^\d-/.test(name));
@@ -60,6 +61,17 @@ describe('documented commands reach the agent:', () => {
     expect(existsSync(folder)).toBe(true);
     expect(await outcomeOf(line, folder)).toMatch(/^error: AGENT_UNREACHABLE/);
   });
+});
+
+test('each example says by which one command it is walked', () => {
+  const pages = ['examples/README.md', ...EXAMPLES.map((name) => `examples/${name}/README.md`)];
+  for (const page of pages) {
+    const named = [...read(page).matchAll(/`npm start -- (\S+) --once`/g)].map(
+      (match) => match[1]!,
+    );
+    expect(named.length, page).toBeGreaterThan(0);
+    expect(chooseStories(named).length, page).toBeGreaterThan(0);
+  }
 });
 
 describe('docs/commands.md', () => {

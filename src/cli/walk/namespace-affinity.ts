@@ -37,6 +37,7 @@ export const namespaceAffinity: Story = {
         command('get se -n test-ns'),
         command('get sp'),
         expectAddresses('test-ns-deploy', 1, '172.18.41.40', '172.18.41.41'),
+        command('explain pod {test-ns-deploy} -n test-ns'),
       ],
     },
     {

@@ -40,6 +40,7 @@ export const podAffinity: Story = {
         command('get sp'),
         ping('static-ippool-deploy'),
         expectAddresses('static-ippool-deploy', 2, '172.18.41.40', '172.18.41.43'),
+        command('explain pod {static-ippool-deploy}'),
       ],
     },
     {
