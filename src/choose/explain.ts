@@ -6,9 +6,15 @@ import type { Pool, Route } from '../dialect/pool.ts';
 import type { SpiderpoolConf } from '../dialect/spiderpool-conf.ts';
 import type { Address, Family } from '../net/address.ts';
 import type { Catalog } from './catalog.ts';
-import type { Choice, FamilyChoice, RejectionCause, SourceName } from './choice.ts';
+import type {
+  Choice,
+  FamilyChoice,
+  InterfaceChoice,
+  RejectionCause,
+  SourceName,
+} from './choice.ts';
 import { chooseOrRefuse } from './choose.ts';
-import { exhaustedError, type PoolCounts } from './messages.ts';
+import { type Exhausted, exhaustedGroupsError, type PoolCounts } from './messages.ts';
 import { explainSources, type SourceLine } from './source-lines.ts';
 import type { Context } from './sources.ts';
 import type { Subject } from './subject.ts';
@@ -24,6 +30,16 @@ export interface PoolUsage {
   peek(pool: Pool, given: number, family: FamilyChoice, node: string): Address | undefined;
   /** What keeps the node from another block, in Calico's words; undefined where nothing does. */
   obstacle(family: FamilyChoice, node: string): string | undefined;
+  /**
+   * What ADD would be told of the address that `family` asks for by number; undefined where the
+   * pod would get it, or has it already. The family has a candidate.
+   */
+  requestRefusal(
+    choice: Choice,
+    item: InterfaceChoice,
+    family: FamilyChoice,
+    subject: Subject,
+  ): OrbweaverError | undefined;
 }
 
 /** One pool of the source, and what came of it. */
@@ -52,7 +68,7 @@ export interface FamilyLine {
   readonly family: Family;
   /** Candidates in the order to try, then refused pools in the order listed. */
   readonly pools: readonly PoolLine[];
-  /** Undefined where nothing is free, or only addresses at rest. */
+  /** Undefined where the ADD is refused, or only addresses at rest are left. */
   readonly next: NextAddress | undefined;
   /** Set where the call asks for an address by number, with who asks. */
   readonly requested: { readonly address: Address; readonly road: string } | undefined;
@@ -110,12 +126,17 @@ export function explain(
     dialect: choice?.dialect,
     source: choice?.source,
     sources: explainSources(context, choice),
-    interfaces,
+    interfaces: refusal === undefined ? interfaces : interfaces.map(withoutNext),
     customRoutes: choice?.customRoutes ?? [],
     refusal: refusal === undefined ? undefined : refusalOf(refusal),
     notes: choice?.notes ?? [],
     warnings: warningsOf(context, choice),
   };
+}
+
+/** A refused ADD gives nothing, whatever is free for another interface or family (I5). */
+function withoutNext(line: InterfaceLine): InterfaceLine {
+  return { ...line, families: line.families.map((family) => ({ ...family, next: undefined })) };
 }
 
 function catching<T>(errors: OrbweaverError[], act: () => T): T | undefined {
@@ -137,21 +158,35 @@ function explainInterfaces(
   refusals: OrbweaverError[],
 ): InterfaceLine[] {
   const given = new Map<Pool, number>();
-  const node = context.subject.node.name;
-  return choice.interfaces.map((item) => ({
+  const exhausted: Exhausted[] = [];
+  const { subject } = context;
+  const node = subject.node.name;
+  const lines = choice.interfaces.map((item) => ({
     name: item.name,
     order: item.order,
     cleanGateway: item.cleanGateway,
     families: item.families.map((family) => {
-      const next = nextOf(family, usage, given, node);
-      const counts = family.candidates.flatMap((pool) => usage.counts(pool) ?? []);
-      const obstacle = next === undefined ? usage.obstacle(family, node) : undefined;
-      if (isExhausted(family, next, counts, obstacle)) {
-        refusals.push(exhaustedError(choice, item, family, counts, obstacle));
+      const taken = isWish(family) && usage.requestRefusal(choice, item, family, subject);
+      if (taken) {
+        refusals.push(taken);
+        return explainFamily(context, choice, family, usage, undefined);
       }
+      const next = nextOf(family, usage, given, node);
+      const full = next === undefined ? fullGroup(item, family, usage, given, node) : undefined;
+      exhausted.push(...(full === undefined ? [] : [full]));
       return explainFamily(context, choice, family, usage, next);
     }),
   }));
+  // ADD tells all that is full together, after what it refuses by itself.
+  if (exhausted.length > 0) {
+    refusals.push(exhaustedGroupsError(choice, exhausted));
+  }
+  return lines;
+}
+
+/** Whether the family asks for an address by number that a candidate may give. */
+function isWish(family: FamilyChoice): boolean {
+  return family.requested !== undefined && family.candidates.length > 0;
 }
 
 /** The first candidate's next address, beside those promised to other interfaces already. */
@@ -172,18 +207,47 @@ function nextOf(
   return undefined;
 }
 
-/** Addresses at rest are given when nothing else is left. What is free is out of reach behind an obstacle. */
-function isExhausted(
+/**
+ * The candidates as ADD finds them when it says that all are full; undefined where there are none,
+ * or where one has an address at rest, which is then promised. What is free is out of reach behind
+ * an obstacle.
+ */
+function fullGroup(
+  item: InterfaceChoice,
   family: FamilyChoice,
-  next: NextAddress | undefined,
-  counts: readonly PoolCounts[],
-  obstacle: string | undefined,
-): boolean {
-  return (
-    family.candidates.length > 0 &&
-    next === undefined &&
-    counts.every(({ free, resting }) => resting === 0 && (free === 0 || obstacle !== undefined))
-  );
+  usage: PoolUsage,
+  given: Map<Pool, number>,
+  node: string,
+): Exhausted | undefined {
+  const obstacle = usage.obstacle(family, node);
+  const counts: PoolCounts[] = [];
+  for (const pool of family.candidates) {
+    const before = given.get(pool) ?? 0;
+    const left = countsAfter(usage.counts(pool), before);
+    if (left !== undefined && left.resting > 0) {
+      given.set(pool, before + 1);
+      return undefined;
+    }
+    counts.push(...(left === undefined ? [] : [left]));
+  }
+  const isFull = counts.every(({ free }) => free === 0 || obstacle !== undefined);
+  return isFull && family.candidates.length > 0
+    ? { interface: item, family, counts, obstacle }
+    : undefined;
+}
+
+/** What is left after `given` addresses, those at rest last. */
+function countsAfter(counts: PoolCounts | undefined, given: number): PoolCounts | undefined {
+  if (counts === undefined) {
+    return undefined;
+  }
+  const fromFree = Math.min(given, counts.free);
+  return {
+    ...counts,
+    used: counts.used + given,
+    free: counts.free - fromFree,
+    resting: counts.resting - (given - fromFree),
+  };
 }
 
 function explainFamily(

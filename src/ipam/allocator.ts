@@ -15,6 +15,7 @@ import {
   exhaustedGroupsError,
   type PoolCounts,
 } from '../choose/messages.ts';
+import type { Subject } from '../choose/subject.ts';
 import type { Pool } from '../dialect/pool.ts';
 import { Engine } from '../engine/engine.ts';
 import { EngineLost } from '../engine/engine-lost.ts';
@@ -234,6 +235,40 @@ export class Allocator {
     return this.withCatalog(() => this.#searchFor(node).obstacle(family));
   }
 
+  /**
+   * ADDRESS_TAKEN in the words of ADD where the address that the family asks for by number is
+   * another's or out of the node's reach; undefined where the subject's pod would get it or has it.
+   * Nothing is claimed, and no rest ends. The family has a candidate.
+   */
+  requestRefusal(
+    choice: Choice,
+    item: InterfaceChoice,
+    family: FamilyChoice,
+    { node, pod }: Subject,
+  ): OrbweaverError | undefined {
+    const { requested } = family;
+    if (requested === undefined) {
+      return undefined;
+    }
+    const line = this.#ledger.line(requested);
+    const holder = line?.state === 'claimed' ? line.owner : undefined;
+    if (holder && holder.namespace === pod?.namespace && holder.pod === pod.name) {
+      return undefined;
+    }
+    return this.withCatalog(() => {
+      try {
+        this.#searchFor(node.name).unitOfRequested(family, requested);
+      } catch (error) {
+        if (error instanceof OrbweaverError) {
+          return error;
+        }
+        throw error;
+      }
+      const used = holder !== undefined || this.#engine.isUsed(requested);
+      return used ? this.#takenError(choice, item, family) : undefined;
+    });
+  }
+
   /** The affinity units of a pool that somebody owns, in address order. */
   unitsOf(pool: Pool): Unit[] {
     return this.withCatalog(() => this.#entries.get(keyOf(pool))?.units?.units() ?? []);
@@ -301,15 +336,19 @@ export class Allocator {
       const found =
         requested === undefined ? search.next(family) : search.requested(family, requested);
       if (found === undefined && requested !== undefined) {
-        const line = this.#ledger.line(requested);
-        const holder = line?.state === 'claimed' ? holderText(line) : 'an ADD in progress';
-        throw addressTakenError(choice, item, family, holder);
+        throw this.#takenError(choice, item, family);
       }
       const was = found && this.#ledger.line(found.address);
       if (was?.state !== 'claimed') {
         return found && { ...found, was };
       }
     }
+  }
+
+  #takenError(choice: Choice, item: InterfaceChoice, family: FamilyChoice): OrbweaverError {
+    const line = family.requested && this.#ledger.line(family.requested);
+    const holder = line?.state === 'claimed' ? holderText(line) : 'an ADD in progress';
+    return addressTakenError(choice, item, family, holder);
   }
 
   /**

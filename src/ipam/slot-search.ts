@@ -116,6 +116,12 @@ export class SlotSearch {
    * ADDRESS_TAKEN in Calico's words where strict affinity keeps the node from its unit.
    */
   requested(family: FamilyChoice, address: Address): Found | undefined {
+    const found = this.unitOfRequested(family, address);
+    return this.#engine.claimAddress(address) === 'used' ? undefined : found;
+  }
+
+  /** The same before anything is claimed, whoever has the address. Throws as `requested` does. */
+  unitOfRequested(family: FamilyChoice, address: Address): Found {
     // Every candidate holds the address, and a choice has only pools that the catalog knows.
     const entry = this.#entries.get(keyOf(family.candidates[0]!))!;
     const unit: UnitFind | string = hasUnits(entry)
@@ -127,7 +133,7 @@ export class SlotSearch {
       const block = cidr === undefined ? '' : formatCidr(cidr);
       throw calicoAddressError(unit, family.road, `block ${block} is owned by ${owner}`);
     }
-    return this.#engine.claimAddress(address) === 'used' ? undefined : { ...unit, entry };
+    return { ...unit, entry };
   }
 
   /** What keeps the node from another unit, in Calico's words; undefined where nothing does. */

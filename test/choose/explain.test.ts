@@ -27,6 +27,7 @@ function usageOf(free: number, resting = 0): PoolUsage {
       return range !== undefined && given < free ? addToAddress(range.first, given) : undefined;
     },
     obstacle: () => undefined,
+    requestRefusal: () => undefined,
   };
 }
 
@@ -129,6 +130,31 @@ describe('an explanation', () => {
     const result = explained(pools, {}, { usage: usageOf(0, 1) });
     expect(result.refusal).toBeUndefined();
     expect(result.interfaces[0]!.families[0]!.next).toBeUndefined();
+  });
+
+  test('says, as ADD would, that the last address cannot serve two interfaces', () => {
+    const annotations = {
+      [`${PREFIX}ippools`]:
+        '[{"interface":"eth0","ipv4":["backup"]},{"interface":"net1","ipv4":["backup"]}]',
+    };
+    const result = explained(pools, { pod: { annotations } }, { usage: usageOf(1) });
+    expect(result.refusal).toMatchObject({
+      code: 'ADDRESSES_EXHAUSTED',
+      message: expect.stringContaining('to NIC net1 from IPPools [backup]'),
+      details: 'IPv4 of net1: backup: 9 addresses, 9 used, 0 resting, 0 reserved',
+    });
+    const withRest = explained(pools, { pod: { annotations } }, { usage: usageOf(1, 1) });
+    expect(withRest.refusal).toBeUndefined();
+    const oneAtRest = explained(pools, { pod: { annotations } }, { usage: usageOf(0, 1) });
+    expect(oneAtRest.refusal?.code).toBe('ADDRESSES_EXHAUSTED');
+  });
+
+  test('tells both families that are full in one text, as ADD would', () => {
+    const dual = [...pools, spiderPool('six', { subnet: 'fd00::/64', ips: ['fd00::1'] })];
+    const pod = ippool({ ipv4: ['backup'], ipv6: ['six'] });
+    const result = explained(dual, { pod }, { usage: usageOf(0) });
+    expect(result.refusal?.message).toContain('IPv4 IP address to NIC eth0 from IPPools [backup]');
+    expect(result.refusal?.message).toContain('IPv6 IP address to NIC eth0 from IPPools [six]');
   });
 
   test('promises two interfaces on one pool two addresses', () => {
