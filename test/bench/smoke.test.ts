@@ -18,12 +18,18 @@ describe.each(files)('%s', (file) => {
 });
 
 test('a row with two checksums has done the same work twice', async () => {
+  let compared = 0;
   for (const file of files.filter((name) => name.startsWith('engine-'))) {
     const { bench } = (await import(new URL(file, FOLDER).href)) as { bench: Bench };
     for (const row of await bench.run('smoke')) {
-      if (row.work.includes('65,534') || row.work.includes('slowest')) continue;
       const [ours, beside] = row.checksum.split('/');
-      expect(ours, row.work).toBe(beside);
+      // The Set is walked less often than the engine claims, and sizes differ by their addresses.
+      const sameWork = !row.work.includes('65,534') && !row.work.includes('slowest');
+      if (beside !== undefined && sameWork) {
+        expect(ours, row.work).toBe(beside);
+        compared += 1;
+      }
     }
   }
+  expect(compared).toBeGreaterThan(2);
 });
