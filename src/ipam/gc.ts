@@ -28,19 +28,19 @@ export async function gc(parts: Parts, call: Call): Promise<Claim[]> {
   }
   const attachments = new Set(valid.map((item) => `${item.containerId}/${item.interfaceName}`));
   const containers = new Set(valid.map((item) => item.containerId));
-  const stale = [...parts.ledger.claimsOfNetwork(call.config.name, parts.node)].filter(
-    ({ ahead, attachment, kept }) =>
-      kept === true
-        ? false // It has no sandbox, on purpose; it goes with its pod (rule 6).
-        : ahead
-          ? !containers.has(attachment.containerId)
-          : !attachments.has(`${attachment.containerId}/${attachment.interfaceName}`),
-  );
+  const isStale = ({ ahead, attachment, kept, node }: Claim): boolean =>
+    kept === true || node !== parts.node
+      ? false // What is kept has no sandbox, on purpose; it goes with its pod (rule 6).
+      : ahead
+        ? !containers.has(attachment.containerId)
+        : !attachments.has(`${attachment.containerId}/${attachment.interfaceName}`);
+  const stale = [...parts.ledger.claimsOfNetwork(call.config.name, parts.node)].filter(isStale);
   const groups = [...byContainer(stale).values()];
   const outcomes: PromiseSettledResult<readonly Claim[]>[] = [];
   for (let at = 0; at < groups.length; at += CONTAINERS_AT_ONCE) {
     const some = groups.slice(at, at + CONTAINERS_AT_ONCE);
-    outcomes.push(...(await Promise.allSettled(some.map((claims) => freeInQueue(parts, claims)))));
+    const freed = some.map((claims) => freeInQueue(parts, claims, isStale));
+    outcomes.push(...(await Promise.allSettled(freed)));
   }
   const failure = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failure !== undefined) {
@@ -62,11 +62,30 @@ function byContainer(claims: readonly Claim[]): Map<string, Claim[]> {
   return groups;
 }
 
-/** In the queue of the claims' pod and container; claims that were written again meanwhile are left alone. */
-async function freeInQueue(parts: Parts, claims: readonly Claim[]): Promise<readonly Claim[]> {
+/**
+ * In the queue of the claims' pod and container. A container whose claims were written again meanwhile is left
+ * alone; what was seen outside the queue may also have been half of a call that was not settled (rule 2).
+ */
+async function freeInQueue(
+  parts: Parts,
+  claims: readonly Claim[],
+  isStale: (claim: Claim) => boolean,
+): Promise<readonly Claim[]> {
   const first = claims[0] as Claim;
   const { namespace, pod } = first.owner;
-  const container = `container ${first.attachment.network}/${first.attachment.containerId}`;
+  const { network, containerId } = first.attachment;
+  const container = `container ${network}/${containerId}`;
   const keys = namespace === '' || pod === '' ? [container] : [podKey(namespace, pod), container];
-  return parts.queue.run(keys, async () => ((await release(parts, claims)) ? claims : []));
+  return parts.queue.run(keys, async () => {
+    const present = parts.ledger.claimsOfContainer(network, containerId).filter(isStale);
+    const asSeen = noncesOf(present) === noncesOf(claims);
+    return asSeen && (await release(parts, claims)) ? claims : [];
+  });
+}
+
+function noncesOf(claims: readonly Claim[]): string {
+  return claims
+    .map(({ nonce }) => nonce)
+    .sort()
+    .join();
 }

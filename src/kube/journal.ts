@@ -17,8 +17,9 @@ export interface Journal {
    */
   begin(writes: readonly SlotWrite[]): Promise<number>;
   /**
-   * The outcome of an intent stands. Need not be durable before anything else, since an intent that turns up
-   * again is only settled again; it is, at the latest, with the next intent.
+   * The outcome of an intent stands. It need not be durable at once, since an intent that turns up again is
+   * only settled again; but it is soon, and no later than the next intent, so that an intent that does turn up
+   * is one whose slots this agent has not written to since.
    */
   end(id: number): void;
   /** The intents that have not ended, the oldest first. */

@@ -32,7 +32,7 @@ import { writeLine, writeUnit } from './block-line.ts';
 import { judge, type Part } from './block-patch.ts';
 import type { Intent, Journal } from './journal.ts';
 import { RequestGate } from './request-gate.ts';
-import { fateOf, fenceOf, revertOf } from './settle.ts';
+import { fateOf, fenceOf, isUndone, revertOf } from './settle.ts';
 import { pause, type Timers } from './timers.ts';
 
 export interface KubernetesLedgerParts {
@@ -41,8 +41,6 @@ export interface KubernetesLedgerParts {
   readonly timers: Timers;
   /** Uniform in [0, 1); spreads what met once. */
   readonly random: () => number;
-  /** Fresh for every write of a line (rule 1). */
-  readonly nonce: () => string;
   /** Told which addresses the agent sees changed, by whomever. */
   readonly onChange?: ChangeListener;
 }
@@ -51,6 +49,7 @@ export interface KubernetesLedgerParts {
 interface Attempt {
   readonly writes: readonly SlotWrite[];
   readonly units: readonly UnitWrite[];
+  /** What is called off when the commit is given up. */
   readonly tickets: Ticket[];
   /** Nobody waits for it any more. */
   abandoned: boolean;
@@ -249,7 +248,8 @@ export class KubernetesLedger implements Ledger {
       return [];
     }
     const tickets = parts.map((part) => this.#submit(part));
-    attempt.tickets.push(...tickets);
+    // A release goes on to its end: given up half-way it would leave half a claim for the pod's next container.
+    attempt.tickets.push(...tickets.filter((_, at) => !parts[at]!.writes.every(isRest)));
     // All ends are awaited, also when one is a refusal: what is to be taken back must be known.
     const ends = await Promise.allSettled(tickets.map(({ end }) => end));
     const refusal = ends.find((end) => end.status === 'rejected');
@@ -265,15 +265,15 @@ export class KubernetesLedger implements Ledger {
   async #takeBack(writes: readonly SlotWrite[]): Promise<void> {
     const back = writes
       .filter((write) => fateOf(write, this.line(write.now.address)) === 'landed')
-      .flatMap((write) => {
-        const { timers, nonce } = this.#parts;
-        return revertOf(write, timers.now(), nonce()) ?? [];
-      });
+      .flatMap((write) => revertOf(write, this.#parts.timers.now()) ?? []);
     const tickets = partsOf(back, []).map((part) => this.#submit(part));
     await Promise.allSettled(tickets.map(({ end }) => end));
   }
 
-  /** Rule 2 for an intent of an earlier life: its requests may still be on their way. */
+  /**
+   * Rule 2 for an intent of an earlier life, whose requests may still be on their way. A release is finished; of
+   * anything else, what has not landed is kept out, and then what has is taken back.
+   */
   async #recover({ id, writes }: Intent): Promise<void> {
     for (;;) {
       const open = writes.filter((write) => fateOf(write, this.line(write.now.address)) === 'open');
@@ -282,12 +282,11 @@ export class KubernetesLedger implements Ledger {
       }
       const { timers } = this.#parts;
       const fences = open.map((write) =>
-        fenceOf(write, this.line(write.now.address), timers.now()),
+        isRest(write) ? write : fenceOf(write, this.line(write.now.address), timers.now()),
       );
       await Promise.all(partsOf(fences, []).map((part) => this.#submit(part).end));
     }
-    // A part of it never landed, so nothing of it was answered.
-    if (writes.some((write) => fateOf(write, this.line(write.now.address)) === 'fenced')) {
+    if (writes.some((write) => isUndone(write, this.line(write.now.address)))) {
       await this.#takeBack(writes);
     }
     this.#parts.journal.end(id);
@@ -333,6 +332,10 @@ export class KubernetesLedger implements Ledger {
 
 function partOf(first: Address, writes: readonly SlotWrite[], units: readonly UnitWrite[]): Part {
   return { first, writes, units };
+}
+
+function isRest({ now }: SlotWrite): boolean {
+  return now.state === 'resting';
 }
 
 /** One part per block, in the order in which the blocks come. */

@@ -1,68 +1,80 @@
 /**
  * The lines that end what is uncertain (rule 2). None of them makes a slot absent (rule 9), and each has a
- * nonce of its own, so a text that a late request tests for never comes back.
+ * nonce of its own, so a text that a late request tests for never comes back. That nonce is made of the one of
+ * the write that it ends: sent twice, or by the agent's next life, it is the same write, and what is found in a
+ * slot tells how far the ending got.
  */
-import type { Line, SlotWrite } from '../ipam/ports.ts';
+import type { Line, Owner, SlotWrite } from '../ipam/ports.ts';
 
-/** Marks the nonce of the fence of a write; the nonces themselves are base64url. */
-const FENCE = '~';
+/** What the nonce of a write is followed by in the line that ends it; the nonces themselves are base64url. */
+const FENCED = '~';
+const REVERTED = '.';
 
 /**
  * The write that makes sure that `write` never lands, given what its slot holds now: the same content under
- * another nonce, or a rest of no length where there was nothing. Whether it is sent once or twice, by this
- * agent or by its successor, it is the same write.
+ * another nonce, or a rest of no length where there was nothing. `ms`: now, since the epoch.
  */
-export function fenceOf(write: SlotWrite, found: Line | undefined, now: number): SlotWrite {
-  const nonce = `${write.now.nonce}${FENCE}`;
-  const { address, pool, owner } = write.now;
-  const free: Line = {
-    state: 'resting',
-    address,
-    pool,
-    owner,
-    releasedAt: now,
-    until: now,
-    nonce,
+export function fenceOf(write: SlotWrite, found: Line | undefined, ms: number): SlotWrite {
+  const nonce = `${write.now.nonce}${FENCED}`;
+  return {
+    was: found,
+    now: found === undefined ? freeLine(write.now, ms, nonce) : { ...found, nonce },
   };
-  return { was: found, now: found === undefined ? free : { ...found, nonce } };
 }
 
 /**
  * The write that takes a claim back that has landed, or undefined where nothing is to be taken back: a release
  * stays one, whatever became of the rest of its commit, because nothing answered depends on its claim.
  */
-export function revertOf(
-  { was, now }: SlotWrite,
-  ms: number,
-  nonce: string,
-): SlotWrite | undefined {
+export function revertOf({ was, now }: SlotWrite, ms: number): SlotWrite | undefined {
   if (now.state === 'resting') {
     return undefined;
   }
-  if (was !== undefined) {
-    return { was: now, now: { ...was, nonce } };
-  }
-  const { address, pool, owner } = now;
-  const free: Line = { state: 'resting', address, pool, owner, releasedAt: ms, until: ms, nonce };
-  return { was: now, now: free };
+  const nonce = `${now.nonce}${REVERTED}`;
+  return { was: now, now: was === undefined ? freeLine(now, ms, nonce) : { ...was, nonce } };
+}
+
+/** A slot that nobody has, and that must not be absent: a rest that is over. */
+function freeLine({ address, pool, owner }: Line, ms: number, nonce: string): Line {
+  return { state: 'resting', address, pool, owner, releasedAt: ms, until: ms, nonce };
 }
 
 /**
- * What became of a write, by what its slot holds: it stands; it has not landed; a fence keeps it out; or its
- * slot has gone on since, and it may have landed before.
+ * What became of a write, by what its slot holds: it stands; it can still land; a fence keeps it out; it landed
+ * and was taken back; or its slot has gone on since, and it may have landed before.
  */
 export function fateOf(
   { was, now }: SlotWrite,
   found: Line | undefined,
-): 'landed' | 'open' | 'fenced' | 'unsure' {
+): 'landed' | 'open' | 'fenced' | 'reverted' | 'unsure' {
   switch (found?.nonce) {
     case now.nonce:
       return 'landed';
     case was?.nonce:
       return 'open';
-    case `${now.nonce}${FENCE}`:
+    case `${now.nonce}${FENCED}`:
       return 'fenced';
+    case `${now.nonce}${REVERTED}`:
+      return 'reverted';
     default:
       return 'unsure';
   }
+}
+
+/**
+ * Whether a write of an intent that is still in the journal was not answered: it never landed, was being taken
+ * back, or its slot went to somebody else. An answered claim that somebody else took away afterwards would look
+ * like the last, but an intent leaves the journal soon after its answer, and no later than the agent's next one.
+ */
+export function isUndone(write: SlotWrite, found: Line | undefined): boolean {
+  const fate = fateOf(write, found);
+  return (
+    fate === 'fenced' ||
+    fate === 'reverted' ||
+    (fate === 'unsure' && found !== undefined && !isSameOwner(found.owner, write.now.owner))
+  );
+}
+
+function isSameOwner(a: Owner, b: Owner): boolean {
+  return a.namespace === b.namespace && a.pod === b.pod && a.uid === b.uid;
 }

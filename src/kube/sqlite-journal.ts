@@ -5,6 +5,9 @@ import { Database, type Schema } from '../sqlite/database.ts';
 import { GroupCommit } from '../sqlite/group-commit.ts';
 import type { Intent, Journal } from './journal.ts';
 
+/** An intent that has ended leaves the disk after this many milliseconds, if no other takes it along before. */
+const SWEEP_MS = 1_000;
+
 /** The application id spells "OrbJ"; a released migration is never edited. */
 const SCHEMA: Schema = {
   applicationId: 0x4f72624a,
@@ -20,6 +23,7 @@ export class SqliteJournal implements Journal {
   /** Ended, and not yet taken out of the table. */
   readonly #ended = new Set<number>();
   #lastId: number;
+  #sweep: NodeJS.Timeout | undefined;
 
   private constructor(database: Database) {
     this.#database = database;
@@ -48,25 +52,27 @@ export class SqliteJournal implements Journal {
     this.#lastId += 1;
     const id = this.#lastId;
     const text = JSON.stringify(writes);
-    const ended = await this.#commits.submit(
+    const removed = await this.#commits.submit(
       () => {
-        const removed = [...this.#ended];
-        for (const old of removed) {
-          this.#remove.run(old);
-        }
         this.#insert.run(id, text);
-        return removed;
+        return this.#removeEnded();
       },
       { writes: 1, undo: () => this.#remove.run(id) },
     );
-    for (const old of ended) {
-      this.#ended.delete(old);
-    }
+    this.#forget(removed);
     return id;
   }
 
   end(id: number): void {
     this.#ended.add(id);
+    this.#sweep ??= setTimeout(() => {
+      this.#sweep = undefined;
+      if (this.#ended.size > 0) {
+        this.#sweepNow().catch(() => {
+          // What stays in the journal is taken out with the next intent, or settled again.
+        });
+      }
+    }, SWEEP_MS).unref();
   }
 
   open(): Intent[] {
@@ -78,19 +84,29 @@ export class SqliteJournal implements Journal {
 
   /** Takes out what has ended, and gives the folder back. */
   close(): void {
-    this.#commits
-      .submit(
-        () => {
-          for (const old of this.#ended) {
-            this.#remove.run(old);
-          }
-        },
-        { writes: 1 },
-      )
-      .catch(() => {
-        // What stays in the journal is settled again at the next start.
-      });
+    clearTimeout(this.#sweep);
+    this.#sweepNow().catch(() => {
+      // What stays in the journal is settled again at the next start.
+    });
     this.#commits.flush();
     this.#database.close();
+  }
+
+  async #sweepNow(): Promise<void> {
+    this.#forget(await this.#commits.submit(() => this.#removeEnded(), { writes: 1 }));
+  }
+
+  #removeEnded(): readonly number[] {
+    const removed = [...this.#ended];
+    for (const id of removed) {
+      this.#remove.run(id);
+    }
+    return removed;
+  }
+
+  #forget(removed: readonly number[]): void {
+    for (const id of removed) {
+      this.#ended.delete(id);
+    }
   }
 }

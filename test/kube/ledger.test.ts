@@ -1,6 +1,5 @@
 import { KubernetesLedger } from '../../src/kube/ledger.ts';
 import { ledgerSuite } from '../support/ledger-suite.ts';
-import { freshNonce } from '../support/lines.ts';
 import { MemoryJournal } from '../support/memory-journal.ts';
 import { SimulatedApiServer } from '../support/simulated-api-server.ts';
 import { VirtualTimers } from '../support/virtual-timers.ts';
@@ -11,7 +10,6 @@ ledgerSuite('the API server', async () => {
     journal: new MemoryJournal(),
     timers: new VirtualTimers(),
     random: () => 0.5,
-    nonce: freshNonce,
   });
   return { ledger, close: () => ledger.close() };
 });

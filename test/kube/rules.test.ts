@@ -30,7 +30,6 @@ async function bareLedger(server: SimulatedApiServer, client = 'node-1') {
       journal,
       timers,
       random: () => 0.5,
-      nonce: freshNonce,
     });
   return { ledger: await open(), timers, journal, open };
 }

@@ -44,7 +44,7 @@ export class Scene {
   /** The agent of a node; its journal is that of its earlier life, unless it was lost. */
   node(name = 'node-1', { journalLost = false } = {}): Promise<SimulatedNode> {
     const kept = journalLost ? undefined : this.#journals.get(name);
-    const journal = kept ?? new MemoryJournal();
+    const journal = kept?.reopened() ?? new MemoryJournal();
     this.#journals.set(name, journal);
     const { server, cluster, timers } = this;
     return SimulatedNode.start(name, { server, cluster, timers, journal });

@@ -67,7 +67,6 @@ export class SimulatedNode {
       journal: parts.journal,
       timers: parts.timers,
       random: parts.random ?? (() => 0.5),
-      nonce: freshNonce,
       onChange: (addresses) => allocator?.learn(addresses),
     });
     allocator = new Allocator({ ledger, cluster: parts.cluster, clock: parts.timers });
