@@ -59,7 +59,7 @@ export function chooseByCalico(context: Context, rule: CalicoRule, refuse: Refus
   });
   return {
     dialect: 'calico',
-    source: sourceOf(rule),
+    source: calicoSourceOf(rule),
     interfaces: [
       {
         name: subject.interfaceName,
@@ -74,7 +74,7 @@ export function chooseByCalico(context: Context, rule: CalicoRule, refuse: Refus
 }
 
 /** Families may have different sources; the first that somebody wrote stands for the rule. */
-function sourceOf(rule: CalicoRule): SourceName {
+export function calicoSourceOf(rule: CalicoRule): SourceName {
   const unwritten = 'Calico enabled pools';
   return calicoSourcesInUse(rule).find((source) => source !== unwritten) ?? unwritten;
 }

@@ -3,10 +3,10 @@
  */
 import type { SpiderpoolConf } from '../dialect/spiderpool-conf.ts';
 import type { Family } from '../net/address.ts';
-import { chooseByCalico } from './calico-choice.ts';
-import { calicoSpeaks, readCalicoRule } from './calico-sources.ts';
+import { calicoSourceOf, chooseByCalico } from './calico-choice.ts';
+import { calicoSourcesInUse, calicoSpeaks, readCalicoRule } from './calico-sources.ts';
 import type { Catalog } from './catalog.ts';
-import type { Choice } from './choice.ts';
+import type { Choice, SourceName } from './choice.ts';
 import { inStandardMode, noRuleError, type Refuse } from './messages.ts';
 import {
   CLUSTER_DEFAULT,
@@ -38,6 +38,28 @@ export function chooseOrRefuse(context: Context, refuse: Refuse): Choice {
   return speaker === 'calico'
     ? chooseByCalico(context, readCalicoRule(context), refuse)
     : chooseBySpiderpool(context, speaker, refuse);
+}
+
+/** Who speaks for a call. */
+export interface Speaking {
+  readonly dialect: Choice['dialect'];
+  /** The one that stands for all. */
+  readonly source: SourceName;
+  /** Families may have different ones. */
+  readonly sources: readonly SourceName[];
+}
+
+/**
+ * The sources that speak, whatever becomes of the pools they name. Throws ANNOTATION_INVALID or
+ * CONFIG_INVALID where one cannot be read, NO_POOL_AVAILABLE where none speaks.
+ */
+export function speakingSources(context: Context): Speaking {
+  const speaker = speakerOf(context);
+  if (speaker !== 'calico') {
+    return { dialect: 'spiderpool', source: speaker.source, sources: [speaker.source] };
+  }
+  const rule = readCalicoRule(context);
+  return { dialect: 'calico', source: calicoSourceOf(rule), sources: calicoSourcesInUse(rule) };
 }
 
 /**

@@ -13,7 +13,7 @@ import type {
   RejectionCause,
   SourceName,
 } from './choice.ts';
-import { chooseOrRefuse } from './choose.ts';
+import { chooseOrRefuse, speakingSources } from './choose.ts';
 import { type Exhausted, exhaustedGroupsError, type PoolCounts } from './messages.ts';
 import { explainSources, type SourceLine } from './source-lines.ts';
 import type { Context } from './sources.ts';
@@ -122,10 +122,11 @@ export function explain(
   const interfaces =
     choice === undefined ? [] : explainInterfaces(context, choice, usage, refusals);
   const [refusal] = refusals;
+  const speaking = catching([], () => speakingSources(context));
   return {
-    dialect: choice?.dialect,
-    source: choice?.source,
-    sources: explainSources(context, choice),
+    dialect: speaking?.dialect,
+    source: speaking?.source,
+    sources: explainSources(context, speaking?.sources ?? []),
     interfaces: refusal === undefined ? interfaces : interfaces.map(withoutNext),
     customRoutes: choice?.customRoutes ?? [],
     refusal: refusal === undefined ? undefined : refusalOf(refusal),

@@ -3,13 +3,8 @@
  * by the same readers as for a choice; one that cannot be read is told, not thrown.
  */
 import { OrbweaverError } from '../catalogue/errors.ts';
-import {
-  CALICO_SOURCES,
-  calicoLists,
-  calicoSourcesInUse,
-  readCalicoRule,
-} from './calico-sources.ts';
-import type { Choice, SourceName } from './choice.ts';
+import { CALICO_SOURCES, calicoLists } from './calico-sources.ts';
+import type { SourceName } from './choice.ts';
 import { goList, nameInText } from './messages.ts';
 import { CLUSTER_DEFAULT, type Context, SPIDERPOOL_SOURCES, subnetNote } from './sources.ts';
 
@@ -25,12 +20,11 @@ export interface SourceLine {
   readonly text: string;
 }
 
-/** Lines for all sources; `choice` is undefined where none was made. */
+/** Lines for all sources; `chosen` are those that speak. */
 export function explainSources(
   context: Context,
-  choice: Choice | undefined,
+  chosen: readonly SourceName[],
 ): readonly SourceLine[] {
-  const chosen = sourcesInUse(context, choice);
   return [
     subnetLine(context),
     ...SPIDERPOOL_SOURCES.map(({ name, read }) =>
@@ -49,15 +43,6 @@ export function explainSources(
     ),
     lineOf(context, 'calico', 'Calico enabled pools', chosen, () => enabledText(context)),
   ];
-}
-
-function sourcesInUse(context: Context, choice: Choice | undefined): readonly SourceName[] {
-  if (choice === undefined) {
-    return [];
-  }
-  return choice.dialect === 'calico'
-    ? calicoSourcesInUse(readCalicoRule(context))
-    : [choice.source];
 }
 
 function subnetLine({ subject }: Context): SourceLine {

@@ -120,6 +120,19 @@ describe('an explanation', () => {
     expect(result.interfaces).toEqual([]);
   });
 
+  test.each([
+    ['Spiderpool', ippool({ ipv4: ['gone'] }), 'pod ippool'],
+    ['Calico', { annotations: { [`${CALICO}ipv4pools`]: '["gone"]' } }, 'Calico pod annotation'],
+  ])('names the source that names a pool which does not exist: %s', (_dialect, pod, source) => {
+    const result = explained(pools, { pod, calledAs: 'orbweaver' });
+    expect(result.refusal!.code).toBe('POOL_UNKNOWN');
+    expect(result.source).toBe(source);
+    expect(result.sources.find((line) => line.source === source)).toMatchObject({
+      state: 'chosen',
+      text: 'IPv4 [gone]',
+    });
+  });
+
   test('says that all candidates are full, as ADD would', () => {
     const result = explained(pools, {}, { usage: usageOf(0) });
     expect(result.refusal).toMatchObject({ code: 'ADDRESSES_EXHAUSTED', cni: 11 });
