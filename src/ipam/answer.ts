@@ -29,7 +29,7 @@ export function answerOf(
   claims: readonly Claim[],
   choice = readAgain(parts, subject),
 ): AddResult {
-  const extras = extrasOf(subject, claims, choice);
+  const extras = extrasOf(parts, subject, claims, choice);
   const addresses: ResultAddress[] = [];
   const routes: ResultRoute[] = [];
   for (const claim of claims) {
@@ -57,7 +57,12 @@ function readAgain(parts: Parts, subject: Subject): Choice | undefined {
   }
 }
 
-function extrasOf(subject: Subject, claims: readonly Claim[], choice: Choice | undefined): Extras {
+function extrasOf(
+  parts: Parts,
+  subject: Subject,
+  claims: readonly Claim[],
+  choice: Choice | undefined,
+): Extras {
   const item = choice?.interfaces.find(
     (candidate) =>
       candidate.name === subject.interfaceName ||
@@ -65,13 +70,35 @@ function extrasOf(subject: Subject, claims: readonly Claim[], choice: Choice | u
   );
   return {
     cleanGateway: item?.cleanGateway ?? subject.wishes.cleanGateway,
-    customRoutes: choice?.customRoutes ?? [],
+    customRoutes: routesLeft(parts, claims[0], choice?.customRoutes ?? []),
     isRequested: (claim) =>
       item?.families.some(
         (family) =>
           family.requested !== undefined && equalAddresses(family.requested, claim.address),
       ) ?? false,
   };
+}
+
+/**
+ * Custom routes that no earlier interface of the container has: each goes to the first one whose subnet
+ * holds its gateway (reference/spiderpool.md 5.2).
+ */
+function routesLeft(
+  parts: Parts,
+  claim: Claim | undefined,
+  routes: readonly Route[],
+): readonly Route[] {
+  if (claim === undefined || claim.order === 0 || routes.length === 0) {
+    return routes;
+  }
+  const { containerId } = claim.attachment;
+  const earlier = parts.ledger
+    .claimsOfPod(claim.owner.namespace, claim.owner.pod)
+    .filter((other) => other.attachment.containerId === containerId && other.order < claim.order)
+    .flatMap((other) => poolOfClaim(parts.allocator, other) ?? []);
+  return routes.filter(
+    ({ gateway }) => !earlier.some(({ subnet }) => cidrContains(subnet, gateway)),
+  );
 }
 
 function resultAddress(claim: Claim, pool: Pool | undefined, extras: Extras): ResultAddress {
