@@ -9,7 +9,9 @@ const EXIT_USAGE = 2;
 /** `error: CODE: message (details). hint` on one line. */
 export function describeError(error: OrbweaverError): string {
   const details = error.details === '' ? '' : ` (${error.details})`;
-  return `error: ${error.code}: ${error.message}${details}. ${error.row.hint}`.replace(/\s+/g, ' ');
+  // Some texts of Calico's and commander's are sentences with a full stop of their own.
+  const said = `${error.message}${details}`.trimEnd().replace(/\.$/, '');
+  return `error: ${error.code}: ${said}. ${error.row.hint}`.replace(/\s+/g, ' ');
 }
 
 /**
