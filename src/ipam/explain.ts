@@ -26,7 +26,7 @@ export function explainPod(parts: Parts, request: ExplainRequest): Explanation {
     namespace: parts.cluster.namespace(pod.namespace),
     node: parts.cluster.node(node),
     interfaceName,
-    wishes: config.wishes(''),
+    wishes: config.wishes(calledAs, ''),
   };
   return parts.allocator.withCatalog((catalog) =>
     explain(catalog, parts.cluster.conf(), subject, parts.allocator),

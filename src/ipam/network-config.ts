@@ -4,7 +4,7 @@
  */
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { shown } from '../catalogue/shown.ts';
-import type { CallWishes } from '../choose/subject.ts';
+import type { CalledAs, CallWishes } from '../choose/subject.ts';
 import type { Address } from '../net/address.ts';
 import { parseAddress } from '../net/address.ts';
 import { parseCidr } from '../net/cidr.ts';
@@ -25,7 +25,7 @@ export interface NetworkConfig {
   readonly cniVersion: string | undefined;
   readonly name: string;
   /** What the config and the runtime ask for; `ipArgument` is `IP=` of CNI_ARGS. */
-  wishes(ipArgument: string): CallWishes;
+  wishes(calledAs: CalledAs, ipArgument: string): CallWishes;
   /** Addresses of `prevResult`, or undefined where there is none. Throws CONFIG_INVALID. */
   previousAddresses(): readonly PreviousAddress[] | undefined;
   /** The list that GC keeps; undefined where the key is absent or null (X01). Throws CONFIG_INVALID. */
@@ -54,7 +54,7 @@ export function readNetworkConfig(text: string): NetworkConfig {
   return {
     cniVersion,
     name,
-    wishes: (ipArgument) => readWishes(config, ipArgument),
+    wishes: (calledAs, ipArgument) => readWishes(config, calledAs, ipArgument),
     previousAddresses: () => readPrevious(config),
     validAttachments: () => readValidAttachments(config),
   };
@@ -79,7 +79,7 @@ function parseObject(text: string): Json {
   return value;
 }
 
-function readWishes(config: Json, ipArgument: string): CallWishes {
+function readWishes(config: Json, calledAs: CalledAs, ipArgument: string): CallWishes {
   const ipam = optional(config, 'ipam', isObject, 'an object') ?? {};
   if (ipam.match_master_subnet === true) {
     throw new OrbweaverError(
@@ -88,30 +88,34 @@ function readWishes(config: Json, ipArgument: string): CallWishes {
       'it needs the physical function behind an SR-IOV interface; remove the key',
     );
   }
-  const spiderpool4 = optional(
-    ipam,
-    'default_ipv4_ippool',
-    isStrings,
-    'a list of strings',
-    'ipam.',
-  );
-  const spiderpool6 = optional(
-    ipam,
-    'default_ipv6_ippool',
-    isStrings,
-    'a list of strings',
-    'ipam.',
-  );
-  const calico4 = optional(ipam, 'ipv4_pools', isStrings, 'a list of strings', 'ipam.');
-  const calico6 = optional(ipam, 'ipv6_pools', isStrings, 'a list of strings', 'ipam.');
   return {
-    ipv4Pools: spiderpool4 ?? calico4,
-    ipv6Pools: spiderpool6 ?? calico6,
+    ipv4Pools: readPools(ipam, calledAs, ['default_ipv4_ippool', 'ipv4_pools']),
+    ipv6Pools: readPools(ipam, calledAs, ['default_ipv6_ippool', 'ipv6_pools']),
     cleanGateway: optional(ipam, 'clean_gateway', isBoolean, 'true or false', 'ipam.') ?? false,
     assignIpv4: readFlag(ipam, 'assign_ipv4'),
     assignIpv6: readFlag(ipam, 'assign_ipv6'),
     addresses: readRequested(config, ipArgument),
   };
+}
+
+/**
+ * A family's list of pools: Spiderpool's key, else Calico's. Under the name of one of them only its own key
+ * is read, as the original does.
+ */
+function readPools(
+  ipam: Json,
+  calledAs: CalledAs,
+  [spiderpool, calico]: readonly [string, string],
+): readonly string[] | undefined {
+  const read = (key: string) => optional(ipam, key, isStrings, 'a list of strings', 'ipam.');
+  switch (calledAs) {
+    case 'spiderpool':
+      return read(spiderpool);
+    case 'calico-ipam':
+      return read(calico);
+    case 'orbweaver':
+      return read(spiderpool) ?? read(calico);
+  }
 }
 
 /** Calico writes these as the strings "true" and "false" (reference/calico.md 2.1); a boolean is taken too. */

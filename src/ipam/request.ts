@@ -89,14 +89,15 @@ export function readCall(request: CniRequest): Call {
     );
   }
   const args = readCniArgs(request.env.CNI_ARGS ?? '', verb === 'ADD' ? 'strict' : 'tolerant');
+  const calledAs = readCalledAs(request.calledAs);
   return {
     verb,
-    calledAs: readCalledAs(request.calledAs),
+    calledAs,
     version,
     attachment,
     args,
     config,
-    wishes: CHOOSING.has(verb) ? config.wishes(args.ip) : NO_WISHES,
+    wishes: CHOOSING.has(verb) ? config.wishes(calledAs, args.ip) : NO_WISHES,
     gone: () => request.gone(),
     deadline: request.deadline,
   };

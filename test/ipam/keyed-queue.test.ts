@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/catalogue/limits.ts';
 import { KeyedQueue } from '../../src/ipam/keyed-queue.ts';
+import { UnsettledError } from '../../src/ipam/unsettled.ts';
 
 /** Tasks that end when told, and a record of what started and ended. */
 function bench() {
@@ -52,6 +53,26 @@ describe('KeyedQueue', () => {
     expect(record.at(-1)).toBe('+c');
     await end('c');
     expect(record.at(-1)).toBe('+d');
+  });
+
+  test('answers a task whose outcome is open, and keeps its place until that stands', async () => {
+    const { queue, record, enter, end } = bench();
+    let settle!: () => void;
+    const settled = new Promise<void>((resolve) => {
+      settle = resolve;
+    });
+    const open = queue.run(['pod'], () => Promise.reject(new UnsettledError('late', settled)));
+    const next = enter('next', 'pod');
+    await expect(open).rejects.toMatchObject({ code: 'STORE_FAILURE', message: 'late' });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(record).toEqual([]);
+    expect(queue.busy('pod')).toBe(true);
+    settle();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(record).toEqual(['+next']);
+    await end('next');
+    expect(await next).toBe('next');
+    expect(queue.depth).toBe(0);
   });
 
   test('goes on after a task that fails', async () => {

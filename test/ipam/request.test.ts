@@ -158,6 +158,19 @@ describe('readCall refuses, naming field and value:', () => {
   });
 });
 
+describe('readCall takes the pools of the config from', () => {
+  const ipam = { default_ipv4_ippool: ['s'], ipv4_pools: ['c'], ipv6_pools: ['c6'] };
+
+  test.each([
+    ["Spiderpool's keys under its name", 'spiderpool', ['s'], undefined],
+    ["Calico's keys under its name", 'calico-ipam', ['c'], ['c6']],
+    ["either under our own name, Spiderpool's first", 'orbweaver', ['s'], ['c6']],
+  ])('%s', (_, calledAs, ipv4Pools, ipv6Pools) => {
+    const { wishes } = readCall(request({ calledAs, config: { ...CONFIG, ipam } }));
+    expect(wishes).toMatchObject({ ipv4Pools, ipv6Pools });
+  });
+});
+
 describe('readCall accepts', () => {
   test('a DEL without namespace and with junk in CNI_ARGS (X05)', () => {
     const env = { CNI_CONTAINERID: 'c', CNI_IFNAME: 'eth0', CNI_ARGS: ';;a;K8S_POD_NAME=p;=' };
