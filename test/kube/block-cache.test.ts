@@ -1,0 +1,80 @@
+import { describe, expect, test } from 'vitest';
+import { BlockCache } from '../../src/kube/block-cache.ts';
+import { blockWith } from '../../src/kube/block-patch.ts';
+import type { IpBlock } from '../../src/kube/ip-block.ts';
+import { type Address, blockOf, formatAddress } from '../../src/net/address.ts';
+import { addressOf, claimOf, writeOf } from '../support/lines.ts';
+
+/** A block with these addresses claimed, as a server has it in this version. */
+function blockAt(resourceVersion: string, ...addresses: string[]): IpBlock {
+  const first = blockOf(addressOf(addresses[0]!));
+  const claims = addresses.map((address) => writeOf(claimOf(address, { nonce: `n-${address}` })));
+  const block = blockWith(first, [{ first, writes: claims, units: [] }]);
+  return { ...block, metadata: { ...block.metadata, uid: 'u1', resourceVersion } };
+}
+
+const shown = (addresses: Iterable<{ address: Address }>) =>
+  [...addresses].map(({ address }) => formatAddress(address));
+
+describe('the copy of the blocks', () => {
+  test('does not go back to an older version that comes late', () => {
+    const cache = new BlockCache();
+    cache.put(blockAt('1000', '10.0.0.1', '10.0.0.2'));
+    cache.put(blockAt('999', '10.0.0.1'));
+    expect(shown(cache.claims())).toEqual(['10.0.0.1', '10.0.0.2']);
+    cache.put(blockAt('1001', '10.0.0.1'));
+    expect(shown(cache.claims())).toEqual(['10.0.0.1']);
+  });
+
+  test('drops what a whole list did not have, but not what was made after it', () => {
+    const cache = new BlockCache();
+    cache.put(blockAt('10', '10.0.0.1'));
+    cache.put(blockAt('20', '10.0.1.1'));
+    cache.put(blockAt('30', '10.0.2.1'));
+    cache.dropUnlisted(new Set(['10-0-1-0-26']), '25');
+    expect(shown(cache.claims())).toEqual(['10.0.1.1', '10.0.2.1']);
+  });
+
+  test('tells the addresses whose lines changed, and no others', () => {
+    const told: string[][] = [];
+    const cache = new BlockCache((addresses) => told.push(addresses.map(formatAddress)));
+    cache.put(blockAt('1', '10.0.0.1', '10.0.0.2'));
+    cache.put(blockAt('2', '10.0.0.1', '10.0.0.3'));
+    cache.put(blockAt('3', '10.0.0.1', '10.0.0.3'));
+    cache.drop(addressOf('10.0.0.0'));
+    expect(told).toEqual([
+      ['10.0.0.1', '10.0.0.2'],
+      ['10.0.0.2', '10.0.0.3'],
+      ['10.0.0.1', '10.0.0.3'],
+    ]);
+    expect(cache.claimsOfPod('default', 'web')).toEqual([]);
+    expect(cache.claimsOfContainer('net', 'c1')).toEqual([]);
+  });
+
+  const edits: [string, (spec: IpBlock['spec']) => Partial<IpBlock['spec']>, string][] = [
+    ['a name changed', ({ names }) => ({ names: mapped(names, () => 'mine') }), '10.0.0.1'],
+    ['a place that no block has', ({ slots }) => ({ slots: { ...slots, '64': 'x' } }), 'slot 64'],
+    ['a unit that cannot be', () => ({ units: { '1-26': 'x' } }), 'unit 1-26'],
+    ['a unit of prose', () => ({ units: { '0-26': 'mine' } }), 'unit 10.0.0.0/26'],
+    ['another network', () => ({ cidr: '10.0.0.64/26' }), 'IPBlock 10-0-0-0-26'],
+  ];
+
+  test.each(edits)('names what was edited by hand: %s', (_, edit, place) => {
+    const cache = new BlockCache();
+    const block = blockAt('1', '10.0.0.1');
+    cache.put(block);
+    expect(cache.quarantined()).toEqual([]);
+    const { metadata, spec } = block;
+    const edited = { ...spec, ...edit(spec) };
+    cache.put({ ...block, metadata: { ...metadata, resourceVersion: '2' }, spec: edited });
+    expect(cache.quarantined()).toEqual([
+      expect.objectContaining({ place, block: '10-0-0-0-26', fault: expect.any(String) }),
+    ]);
+    cache.put({ ...block, metadata: { ...metadata, resourceVersion: '3' } });
+    expect(cache.quarantined()).toEqual([]);
+  });
+});
+
+function mapped(names: Readonly<Record<string, string>>, to: () => string): Record<string, string> {
+  return Object.fromEntries(Object.keys(names).map((key) => [key, to()]));
+}
