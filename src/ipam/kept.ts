@@ -22,8 +22,9 @@ export function unkept({ kept: _kept, ...claim }: Claim): Claim {
 }
 
 /**
- * Frees the kept claims of a pod that has ended, in the pod's queue. A pod that lives by a fresh look, and
- * every claim that has a sandbox, are left alone. Resolves to what was freed; rejects with STORE_FAILURE.
+ * Frees the kept claims of a pod that has ended, in the pod's queue. A pod that lives by a fresh look, every
+ * claim that has a sandbox, and claims of other nodes, which have queues of their own, are left alone.
+ * Resolves to what was freed; rejects with STORE_FAILURE.
  */
 export function freeKept(parts: Parts, namespace: string, name: string): Promise<Claim[]> {
   return parts.queue.run([podKey(namespace, name)], async () => {
@@ -31,7 +32,7 @@ export function freeKept(parts: Parts, namespace: string, name: string): Promise
       const pod = await parts.cluster.pod(namespace, name, { fresh: true });
       const ended = parts.ledger
         .claimsOfPod(namespace, name)
-        .filter(({ kept }) => kept === true)
+        .filter(({ kept, node }) => kept === true && node === parts.node)
         .filter(({ owner }) => pod === undefined || pod.dead || !sameUid(pod, owner.uid));
       if (await release(parts, ended)) {
         return ended;

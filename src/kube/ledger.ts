@@ -32,7 +32,7 @@ import { writeLine, writeUnit } from './block-line.ts';
 import { judge, type Part } from './block-patch.ts';
 import type { Intent, Journal } from './journal.ts';
 import { RequestGate } from './request-gate.ts';
-import { fateOf, fenceOf, isUndone, revertOf } from './settle.ts';
+import { fateOf, fenceOf, revertOf } from './settle.ts';
 import { pause, type Timers } from './timers.ts';
 
 export interface KubernetesLedgerParts {
@@ -205,7 +205,8 @@ export class KubernetesLedger implements Ledger {
   }
 
   async #land(attempt: Attempt): Promise<CommitOutcome> {
-    const id = await this.#parts.journal.begin(attempt.writes);
+    const ending = attempt.writes.every(isRest) ? 'finish' : 'undo';
+    const id = await this.#parts.journal.begin(attempt.writes, ending);
     let lost: Lost[];
     try {
       lost = await this.#sendAll(attempt);
@@ -264,32 +265,48 @@ export class KubernetesLedger implements Ledger {
   /** Claims of a commit that landed although the commit does not stand (I5); resolves when none is left. */
   async #takeBack(writes: readonly SlotWrite[]): Promise<void> {
     const back = writes
-      .filter((write) => fateOf(write, this.line(write.now.address)) === 'landed')
+      .filter((write) => this.#fate(write) === 'landed')
       .flatMap((write) => revertOf(write, this.#parts.timers.now()) ?? []);
+    if (back.length === 0) {
+      return;
+    }
+    const { journal } = this.#parts;
+    // The claims may look answered to the agent's next life, so that this was begun is kept for it. Without a
+    // disk it is done all the same: the other fault, a crash, would have to come too.
+    const id = await journal.begin(back, 'finish').catch(() => undefined);
     const tickets = partsOf(back, []).map((part) => this.#submit(part));
     await Promise.allSettled(tickets.map(({ end }) => end));
+    if (id !== undefined && !this.#closed) {
+      journal.end(id);
+    }
   }
 
   /**
-   * Rule 2 for an intent of an earlier life, whose requests may still be on their way. A release is finished; of
-   * anything else, what has not landed is kept out, and then what has is taken back.
+   * Rule 2 for an intent of an earlier life, whose requests may still be on their way. What is to be finished is;
+   * of anything else, what has not landed is kept out, and then what has is taken back: not all of it stands, so
+   * it was not answered. (An intent leaves the journal soon after its answer, and no later than the agent writes
+   * again: nobody else frees a claim so soon.)
    */
-  async #recover({ id, writes }: Intent): Promise<void> {
+  async #recover({ id, writes, ending }: Intent): Promise<void> {
     for (;;) {
-      const open = writes.filter((write) => fateOf(write, this.line(write.now.address)) === 'open');
+      const open = writes.filter((write) => this.#fate(write) === 'open');
       if (open.length === 0) {
         break;
       }
       const { timers } = this.#parts;
       const fences = open.map((write) =>
-        isRest(write) ? write : fenceOf(write, this.line(write.now.address), timers.now()),
+        ending === 'finish' ? write : fenceOf(write, this.line(write.now.address), timers.now()),
       );
       await Promise.all(partsOf(fences, []).map((part) => this.#submit(part).end));
     }
-    if (writes.some((write) => isUndone(write, this.line(write.now.address)))) {
+    if (ending === 'undo' && writes.some((write) => this.#fate(write) !== 'landed')) {
       await this.#takeBack(writes);
     }
     this.#parts.journal.end(id);
+  }
+
+  #fate(write: SlotWrite): ReturnType<typeof fateOf> {
+    return fateOf(write, this.line(write.now.address));
   }
 
   #submit(part: Part): Ticket {

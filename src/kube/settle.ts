@@ -1,10 +1,9 @@
 /**
  * The lines that end what is uncertain (rule 2). None of them makes a slot absent (rule 9), and each has a
  * nonce of its own, so a text that a late request tests for never comes back. That nonce is made of the one of
- * the write that it ends: sent twice, or by the agent's next life, it is the same write, and what is found in a
- * slot tells how far the ending got.
+ * the write that it ends: sent twice, or by the agent's next life, it is the same write.
  */
-import type { Line, Owner, SlotWrite } from '../ipam/ports.ts';
+import type { Line, SlotWrite } from '../ipam/ports.ts';
 
 /** What the nonce of a write is followed by in the line that ends it; the nonces themselves are base64url. */
 const FENCED = '~';
@@ -39,42 +38,17 @@ function freeLine({ address, pool, owner }: Line, ms: number, nonce: string): Li
   return { state: 'resting', address, pool, owner, releasedAt: ms, until: ms, nonce };
 }
 
-/**
- * What became of a write, by what its slot holds: it stands; it can still land; a fence keeps it out; it landed
- * and was taken back; or its slot has gone on since, and it may have landed before.
- */
+/** What became of a write, by what its slot holds: it stands, it can still land, or neither. */
 export function fateOf(
   { was, now }: SlotWrite,
   found: Line | undefined,
-): 'landed' | 'open' | 'fenced' | 'reverted' | 'unsure' {
+): 'landed' | 'open' | 'over' {
   switch (found?.nonce) {
     case now.nonce:
       return 'landed';
     case was?.nonce:
       return 'open';
-    case `${now.nonce}${FENCED}`:
-      return 'fenced';
-    case `${now.nonce}${REVERTED}`:
-      return 'reverted';
     default:
-      return 'unsure';
+      return 'over';
   }
-}
-
-/**
- * Whether a write of an intent that is still in the journal was not answered: it never landed, was being taken
- * back, or its slot went to somebody else. An answered claim that somebody else took away afterwards would look
- * like the last, but an intent leaves the journal soon after its answer, and no later than the agent's next one.
- */
-export function isUndone(write: SlotWrite, found: Line | undefined): boolean {
-  const fate = fateOf(write, found);
-  return (
-    fate === 'fenced' ||
-    fate === 'reverted' ||
-    (fate === 'unsure' && found !== undefined && !isSameOwner(found.owner, write.now.owner))
-  );
-}
-
-function isSameOwner(a: Owner, b: Owner): boolean {
-  return a.namespace === b.namespace && a.pod === b.pod && a.uid === b.uid;
 }

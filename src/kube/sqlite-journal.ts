@@ -3,7 +3,7 @@ import { LIMITS } from '../catalogue/limits.ts';
 import type { SlotWrite } from '../ipam/ports.ts';
 import { Database, type Schema } from '../sqlite/database.ts';
 import { GroupCommit } from '../sqlite/group-commit.ts';
-import type { Intent, Journal } from './journal.ts';
+import type { Ending, Intent, Journal } from './journal.ts';
 
 /** An intent that has ended leaves the disk after this many milliseconds, if no other takes it along before. */
 const SWEEP_MS = 1_000;
@@ -11,7 +11,9 @@ const SWEEP_MS = 1_000;
 /** The application id spells "OrbJ"; a released migration is never edited. */
 const SCHEMA: Schema = {
   applicationId: 0x4f72624a,
-  migrations: ['CREATE TABLE intents (id INTEGER PRIMARY KEY, writes TEXT NOT NULL) STRICT;'],
+  migrations: [
+    'CREATE TABLE intents (id INTEGER PRIMARY KEY, ending TEXT NOT NULL, writes TEXT NOT NULL) STRICT;',
+  ],
 };
 
 export class SqliteJournal implements Journal {
@@ -28,9 +30,11 @@ export class SqliteJournal implements Journal {
   private constructor(database: Database) {
     this.#database = database;
     this.#commits = new GroupCommit(database, { writesMax: LIMITS.commitWritesMax });
-    this.#insert = database.prepare('INSERT OR REPLACE INTO intents (id, writes) VALUES (?, ?)');
+    this.#insert = database.prepare(
+      'INSERT OR REPLACE INTO intents (id, ending, writes) VALUES (?, ?, ?)',
+    );
     this.#remove = database.prepare('DELETE FROM intents WHERE id = ?');
-    this.#all = database.prepare('SELECT id, writes FROM intents ORDER BY id');
+    this.#all = database.prepare('SELECT id, ending, writes FROM intents ORDER BY id');
     this.#lastId = this.open().at(-1)?.id ?? 0;
   }
 
@@ -48,13 +52,13 @@ export class SqliteJournal implements Journal {
     }
   }
 
-  async begin(writes: readonly SlotWrite[]): Promise<number> {
+  async begin(writes: readonly SlotWrite[], ending: Ending): Promise<number> {
     this.#lastId += 1;
     const id = this.#lastId;
     const text = JSON.stringify(writes);
     const removed = await this.#commits.submit(
       () => {
-        this.#insert.run(id, text);
+        this.#insert.run(id, ending, text);
         return this.#removeEnded();
       },
       { writes: 1, undo: () => this.#remove.run(id) },
@@ -79,7 +83,11 @@ export class SqliteJournal implements Journal {
     return this.#all
       .all()
       .filter(([id]) => !this.#ended.has(id as number))
-      .map(([id, writes]) => ({ id: id as number, writes: JSON.parse(writes as string) }));
+      .map(([id, ending, writes]) => ({
+        id: id as number,
+        ending: ending as Ending,
+        writes: JSON.parse(writes as string),
+      }));
   }
 
   /** Takes out what has ended, and gives the folder back. */

@@ -9,14 +9,14 @@ describe('the journal', () => {
     const before = SqliteJournal.open(folder);
     const claim = claimOf('10.0.0.1', { kept: true });
     const writes = [writeOf(claim), writeOf(restingOf(claim), claim)];
-    const ended = await before.begin([writeOf(claimOf('10.0.0.2'))]);
-    const open = await before.begin(writes);
+    const ended = await before.begin([writeOf(claimOf('10.0.0.2'))], 'undo');
+    const open = await before.begin(writes, 'undo');
     before.end(ended);
-    expect(before.open()).toEqual([{ id: open, writes }]);
+    expect(before.open()).toEqual([{ id: open, writes, ending: 'undo' }]);
     before.close();
     const after = SqliteJournal.open(folder);
-    expect(after.open()).toEqual([{ id: open, writes }]);
-    const next = await after.begin(writes);
+    expect(after.open()).toEqual([{ id: open, writes, ending: 'undo' }]);
+    const next = await after.begin(writes, 'finish');
     expect(next).toBeGreaterThan(open);
     after.close();
   });
@@ -24,8 +24,8 @@ describe('the journal', () => {
   test('has taken out what has ended by the time the next intent is durable', async () => {
     const folder = scratchFolder();
     const journal = SqliteJournal.open(folder);
-    journal.end(await journal.begin([writeOf(claimOf('10.0.0.1'))]));
-    const open = await journal.begin([writeOf(claimOf('10.0.0.2'))]);
+    journal.end(await journal.begin([writeOf(claimOf('10.0.0.1'))], 'undo'));
+    const open = await journal.begin([writeOf(claimOf('10.0.0.2'))], 'undo');
     const ids = journal.open().map(({ id }) => id);
     journal.close();
     expect(ids).toEqual([open]);
@@ -34,7 +34,9 @@ describe('the journal', () => {
   test('makes intents that begin at the same time durable together', async () => {
     const journal = SqliteJournal.open(scratchFolder());
     const ids = await Promise.all(
-      Array.from({ length: 20 }, (_, slot) => journal.begin([writeOf(claimOf(`10.0.0.${slot}`))])),
+      Array.from({ length: 20 }, (_, slot) =>
+        journal.begin([writeOf(claimOf(`10.0.0.${slot}`))], 'undo'),
+      ),
     );
     expect(new Set(ids).size).toBe(20);
     expect(journal.open()).toHaveLength(20);
