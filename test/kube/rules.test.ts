@@ -24,14 +24,15 @@ import { Scene } from './scene.ts';
 async function bareLedger(server: SimulatedApiServer, client = 'node-1') {
   const timers = new VirtualTimers();
   const journal = new MemoryJournal();
-  const open = () =>
+  const openWith = (kept: MemoryJournal) =>
     KubernetesLedger.open({
       api: server.client(client),
-      journal,
+      journal: kept,
       timers,
       random: () => 0.5,
     });
-  return { ledger: await open(), timers, journal, open };
+  const open = () => openWith(journal.reopened());
+  return { ledger: await openWith(journal), timers, journal, open, openWith };
 }
 
 const patchesOf = (server: SimulatedApiServer) =>
@@ -183,6 +184,38 @@ describe('a commit over several blocks', () => {
     ]);
     await next.refresh();
     expect([...next.claims()]).toHaveLength(2);
+  });
+
+  test('that was being taken back when the agent died is taken back whole at the next start', async () => {
+    const server = new SimulatedApiServer();
+    const { ledger, timers, journal, openWith } = await bareLedger(server);
+    await ledger.commit([writeOf(claimOf('10.0.0.2')), writeOf(claimOf('10.0.0.66'))]);
+    server.holds = ({ verb }) => verb === 'patch' || verb === 'get';
+    const commit = ledger.commit([writeOf(claimOf(first)), writeOf(claimOf(second))]);
+    const refused = expect(commit).rejects.toMatchObject({ code: 'STORE_FAILURE' });
+    await turn();
+    for (const request of [...server.held]) {
+      request.execute();
+      request.lose();
+    }
+    await timers.advance(LIMITS.apiCommitMs);
+    await refused;
+    for (const request of [...server.held]) {
+      request.answer();
+    }
+    await turn();
+    const reverts = server.held.filter(({ verb }) => verb === 'patch');
+    expect(reverts).toHaveLength(2);
+    server.holds = () => false;
+    const opening = openWith(journal.reopened());
+    await timers.advance(10_000);
+    const next = await opening;
+    reverts[0]?.execute();
+    await next.refresh();
+    expect([...next.claims()].map(({ address }) => formatAddress(address))).toEqual([
+      '10.0.0.2',
+      '10.0.0.66',
+    ]);
   });
 
   test('that all landed is left alone at the next start, whether it was answered or not', async () => {
