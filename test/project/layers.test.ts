@@ -6,8 +6,9 @@ import { importsOf, trackedFiles } from './tree.ts';
 /** Top of the house first; a folder may import its own files and those of folders below it. */
 const FLOORS = [
   ['cli'],
-  ['agent'],
-  ['embedded', 'http', 'kube'],
+  ['agent', 'controller'],
+  ['projection'],
+  ['embedded', 'http', 'kube', 'cri'],
   ['sqlite'],
   ['ipam'],
   ['choose'],
@@ -24,6 +25,11 @@ const ENTRANCE: Record<string, string> = {
   'prom-client': 'http',
   pino: 'http',
   'node:sqlite': 'sqlite',
+  '@kubernetes/client-node': 'kube',
+  undici: 'kube',
+  '@grpc/grpc-js': 'cri',
+  '@grpc/proto-loader': 'cri',
+  '@peculiar/x509': 'controller',
   yaml: 'dialect',
   commander: 'cli',
   '@assemblyscript/loader': 'engine',
