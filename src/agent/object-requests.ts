@@ -3,8 +3,8 @@ import { OrbweaverError } from '../catalogue/errors.ts';
 import { type Kind, kindById } from '../dialect/kinds.ts';
 import type { KubeObject } from '../dialect/kube-object.ts';
 import type { Edit, ObjectStore } from '../embedded/object-store.ts';
+import { type ProjectionParts, projectObjects } from '../projection/projected-objects.ts';
 import { asOrbweaverError, errorBody } from './json-route.ts';
-import { type ProjectionParts, projectObjects } from './projection.ts';
 import type {
   AnnotateRequest,
   ApplyRequest,

@@ -4,6 +4,7 @@ import { LIMITS } from '../catalogue/limits.ts';
 import type { Metrics } from '../http/metrics.ts';
 import type { JsonSchema, Received, Reply, Route } from '../http/route.ts';
 import type { Parts } from '../ipam/parts.ts';
+import type { ProjectionParts } from '../projection/projected-objects.ts';
 import { type BackupParts, makeBackup } from './backup-request.ts';
 import { borrowedRows } from './borrowed.ts';
 import { explainRequest } from './explain-request.ts';
@@ -18,7 +19,6 @@ import {
   readObjects,
 } from './object-requests.ts';
 import type { PodEvents } from './pod-events.ts';
-import type { ProjectionParts } from './projection.ts';
 import type {
   AgentResponse,
   AnnotateRequest,

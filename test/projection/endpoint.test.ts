@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { endpointOf } from '../../src/agent/endpoint.ts';
 import type { PodView } from '../../src/choose/subject.ts';
 import type { Pool } from '../../src/dialect/pool.ts';
 import { readSpiderPool } from '../../src/dialect/spiderpool.ts';
 import type { Claim } from '../../src/ipam/ports.ts';
 import { parseAddress } from '../../src/net/address.ts';
+import { endpointOf } from '../../src/projection/endpoint.ts';
 
 const FORM = { apiVersion: 'spiderpool.spidernet.io/v2beta1', kind: 'SpiderEndpoint' };
 
