@@ -5,12 +5,12 @@ import type {
   PoolSummary,
 } from '../dialect/admission-context.ts';
 import type { KindId } from '../dialect/kinds.ts';
+import { isPoolKind, type PoolRegistry } from '../dialect/pool-registry.ts';
 import type { Claim } from '../ipam/ports.ts';
 import type { Address } from '../net/address.ts';
 import { addressInBlock } from '../net/address.ts';
 import { RangeSet } from '../net/range-set.ts';
 import type { EmbeddedLedger } from './ledger.ts';
-import { isPoolKind, type PoolRegistry } from './pool-registry.ts';
 
 const DIALECTS = {
   SpiderIPPool: 'spiderpool',

@@ -3,12 +3,12 @@ import type { ObjectView, PodView } from '../choose/subject.ts';
 import type { KindId } from '../dialect/kinds.ts';
 import { isPodDead, topController } from '../dialect/pod-owner.ts';
 import type { Pool } from '../dialect/pool.ts';
+import type { PoolRegistry } from '../dialect/pool-registry.ts';
 import type { SpiderpoolConf } from '../dialect/spiderpool-conf.ts';
 import type { Cluster } from '../ipam/ports.ts';
 import type { Family } from '../net/address.ts';
 import type { RangeSet } from '../net/range-set.ts';
 import type { ObjectStore } from './object-store.ts';
-import type { PoolRegistry } from './pool-registry.ts';
 
 /** Views remembered of each kind; beyond that they are read again. */
 const REMEMBERED_MAX = 10_000;

@@ -14,6 +14,7 @@ import { canonicalObject } from '../dialect/canonical-object.ts';
 import { type Kind, type KindId, kindById, kindOf } from '../dialect/kinds.ts';
 import { type Platform, platformOf, withKnownLabels } from '../dialect/known-labels.ts';
 import { isTerminating, type KubeObject, type ObjectMeta } from '../dialect/kube-object.ts';
+import { isPoolKind, type PoolRegistry } from '../dialect/pool-registry.ts';
 import { type Expansion, expandWorkload, isWorkload } from '../dialect/workloads.ts';
 import type { Clock } from '../ipam/ports.ts';
 import type { GroupCommit } from '../sqlite/group-commit.ts';
@@ -30,7 +31,6 @@ import {
 } from './object-edits.ts';
 import { applied, jsonPatched, mergePatched } from './object-merge.ts';
 import { type ObjectRef, type ObjectsTable, refOf } from './objects-table.ts';
-import { isPoolKind, type PoolRegistry } from './pool-registry.ts';
 
 /** What a write did. */
 export interface Edit {

@@ -3,6 +3,7 @@
  * one group commit, so that everything that waits shares an fsync.
  */
 import { LIMITS } from '../catalogue/limits.ts';
+import { PoolRegistry } from '../dialect/pool-registry.ts';
 import type { Clock } from '../ipam/ports.ts';
 import { Database, type FaultPoint } from '../sqlite/database.ts';
 import { type CommitReport, GroupCommit } from '../sqlite/group-commit.ts';
@@ -10,7 +11,6 @@ import { EmbeddedCluster } from './cluster.ts';
 import { EmbeddedLedger } from './ledger.ts';
 import { ObjectStore } from './object-store.ts';
 import { ObjectsTable } from './objects-table.ts';
-import { PoolRegistry } from './pool-registry.ts';
 import { SCHEMA } from './schema.ts';
 
 export interface EmbeddedStoreOptions {

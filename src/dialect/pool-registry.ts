@@ -1,32 +1,34 @@
 /**
- * The applied objects that decide about addresses, read and indexed: pools of all dialects, reservations,
- * SpiderSubnets and settings. A cache: it is filled from the table and follows each write.
+ * The objects that decide about addresses, read and indexed: pools of all dialects, reservations,
+ * SpiderSubnets and settings. A cache: it is filled from a source of objects and follows each change there.
+ *
+ * An object that cannot be read takes part in nothing, and is named (`problems`): an older version let it into
+ * the store, or the API server took it while nobody checked it.
  */
 import { OrbweaverError } from '../catalogue/errors.ts';
-import type { PoolOverlaps } from '../dialect/admission-context.ts';
+import type { Family } from '../net/address.ts';
+import { RangeSet } from '../net/range-set.ts';
+import type { PoolOverlaps } from './admission-context.ts';
 import {
   CALICO_IPAM_DEFAULTS,
   type CalicoIpamConfig,
   readCalicoPool,
   readIpamConfiguration,
   readIpReservation,
-} from '../dialect/calico.ts';
-import type { KindId } from '../dialect/kinds.ts';
-import type { KubeObject } from '../dialect/kube-object.ts';
-import type { Pool } from '../dialect/pool.ts';
-import { PoolIndex } from '../dialect/pool-index.ts';
-import { SpiderSubnetIndex } from '../dialect/spider-subnet-index.ts';
-import { readReservedIp, readSpiderPool, readSpiderSubnet } from '../dialect/spiderpool.ts';
+} from './calico.ts';
+import type { KindId } from './kinds.ts';
+import type { KubeObject } from './kube-object.ts';
+import type { Pool } from './pool.ts';
+import { PoolIndex } from './pool-index.ts';
+import { SpiderSubnetIndex } from './spider-subnet-index.ts';
+import { readReservedIp, readSpiderPool, readSpiderSubnet } from './spiderpool.ts';
 import {
   isSpiderpoolConf,
   readSpiderpoolConf,
   SPIDERPOOL_CONF_DEFAULTS,
   type SpiderpoolConf,
-} from '../dialect/spiderpool-conf.ts';
-import { readSpiderPoolV1 } from '../dialect/spiderpool-v1.ts';
-import type { Family } from '../net/address.ts';
-import { RangeSet } from '../net/range-set.ts';
-import type { ObjectsTable } from './objects-table.ts';
+} from './spiderpool-conf.ts';
+import { readSpiderPoolV1 } from './spiderpool-v1.ts';
 
 /** The kinds whose objects are pools. */
 export const POOL_KINDS = ['SpiderIPPool', 'SpiderpoolV1IPPool', 'CalicoIPPool'] as const;
@@ -37,15 +39,21 @@ export function isPoolKind(kind: KindId): kind is PoolKind {
   return (POOL_KINDS as readonly KindId[]).includes(kind);
 }
 
-/** Everything read from the table at one time. */
+/** Where the objects are. */
+export interface PoolSource {
+  /** All objects of a kind, in any order. */
+  list(kind: KindId): readonly KubeObject[];
+}
+
+/** Everything read from the source at one time. */
 interface Contents {
   readonly pools: Map<string, { readonly kind: PoolKind; readonly pool: Pool }>;
   readonly index: PoolIndex;
   readonly subnets: SpiderSubnetIndex;
   readonly conf: SpiderpoolConf;
   readonly calico: CalicoSettings;
-  /** Why objects were left out, one sentence each. */
-  readonly problems: readonly string[];
+  /** By kind and name: why the object was left out, in one sentence. */
+  readonly problems: Map<string, string>;
 }
 
 interface CalicoSettings {
@@ -55,14 +63,14 @@ interface CalicoSettings {
 }
 
 export class PoolRegistry {
-  readonly #table: ObjectsTable;
+  readonly #source: PoolSource;
   #contents: Contents | undefined;
   #list: readonly Pool[] | undefined;
-  #reserved: Partial<Record<Family, RangeSet>> = {};
+  #reserved: Reserved | undefined;
   #generation = 1;
 
-  constructor(table: ObjectsTable) {
-    this.#table = table;
+  constructor(source: PoolSource) {
+    this.#source = source;
   }
 
   /** Grows by one with every change. */
@@ -75,11 +83,11 @@ export class PoolRegistry {
   }
 
   /**
-   * Stored objects that cannot be read, with the reason: an older version let them in. They take part in
-   * nothing until they are applied again.
+   * Objects that cannot be read, with the reason, one sentence each. They take part in nothing until they are
+   * changed.
    */
   get problems(): readonly string[] {
-    return this.#read().problems;
+    return [...this.#read().problems.values(), ...this.#readReserved().problems];
   }
 
   /** For the overlap rules of admission. */
@@ -116,20 +124,15 @@ export class PoolRegistry {
 
   /** Addresses that no automatic claim may take. */
   reserved(family: Family): RangeSet {
-    let ranges = this.#reserved[family];
-    if (ranges === undefined) {
-      ranges = this.#readReserved(family);
-      this.#reserved[family] = ranges;
-    }
-    return ranges;
+    return this.#readReserved()[family];
   }
 
-  /** Follows a write of an object; `object` is undefined where it was removed. */
+  /** Follows a change of an object; `object` is undefined where it was removed. */
   follow(kind: KindId, name: string, object: KubeObject | undefined): void {
     if (isPoolKind(kind)) {
       this.#followPool(kind, name, object);
     } else if (kind === 'SpiderReservedIP' || kind === 'CalicoIPReservation') {
-      this.#reserved = {};
+      this.#reserved = undefined;
     } else if (kind === 'SpiderSubnet') {
       this.#followSubnet(name, object);
       return;
@@ -147,7 +150,7 @@ export class PoolRegistry {
   forget(): void {
     this.#contents = undefined;
     this.#list = undefined;
-    this.#reserved = {};
+    this.#reserved = undefined;
     this.#generation += 1;
   }
 
@@ -155,8 +158,10 @@ export class PoolRegistry {
     const contents = this.#read();
     const key = keyOf(kind, name);
     const before = contents.pools.get(key);
-    if (object !== undefined) {
-      const pool = poolOf(kind, object, contents.calico);
+    contents.problems.delete(key);
+    const pool =
+      object && readable(contents.problems, key, () => poolOf(kind, object, contents.calico));
+    if (pool !== undefined) {
       contents.pools.set(key, { kind, pool });
       contents.index.put(pool);
     } else if (before !== undefined) {
@@ -166,73 +171,102 @@ export class PoolRegistry {
   }
 
   #followSubnet(name: string, object: KubeObject | undefined): void {
-    if (object === undefined) {
-      this.subnets.delete(name);
+    const { subnets, problems } = this.#read();
+    const key = keyOf('SpiderSubnet', name);
+    problems.delete(key);
+    const subnet = object && readable(problems, key, () => readSpiderSubnet(object));
+    if (subnet === undefined) {
+      subnets.delete(name);
     } else {
-      this.subnets.put(readSpiderSubnet(object));
+      subnets.put(subnet);
     }
   }
 
   #read(): Contents {
-    this.#contents ??= readContents(this.#table);
+    this.#contents ??= readContents(this.#source);
     return this.#contents;
   }
 
-  #readReserved(family: Family): RangeSet {
-    const spider = this.#table
-      .list('SpiderReservedIP')
-      .map(readReservedIp)
-      .filter((reserved) => reserved.family === family && !reserved.terminating)
-      .map((reserved) => reserved.ranges);
-    const calico = this.#table
-      .list('CalicoIPReservation')
-      .map((object) => readIpReservation(object, family));
-    const ranges = [...spider, ...calico].flatMap((set) => [...set.ranges()]);
-    return RangeSet.of(ranges);
+  #readReserved(): Reserved {
+    this.#reserved ??= readReserved(this.#source);
+    return this.#reserved;
   }
 }
 
-function readContents(table: ObjectsTable): Contents {
-  const problems: string[] = [];
-  const configuration = table.list('CalicoIPAMConfiguration')[0];
+/** What no automatic claim may take, by family, and which reservations could not be read. */
+interface Reserved extends Readonly<Record<Family, RangeSet>> {
+  readonly problems: readonly string[];
+}
+
+function readReserved(source: PoolSource): Reserved {
+  const problems = new Map<string, string>();
+  const sets = { 4: [] as RangeSet[], 6: [] as RangeSet[] };
+  for (const object of source.list('SpiderReservedIP')) {
+    const key = keyOf('SpiderReservedIP', object.metadata.name);
+    const reserved = readable(problems, key, () => readReservedIp(object));
+    if (reserved !== undefined && !reserved.terminating) {
+      sets[reserved.family].push(reserved.ranges);
+    }
+  }
+  for (const object of source.list('CalicoIPReservation')) {
+    const key = keyOf('CalicoIPReservation', object.metadata.name);
+    const both = readable(problems, key, () => ({
+      4: readIpReservation(object, 4),
+      6: readIpReservation(object, 6),
+    }));
+    if (both !== undefined) {
+      sets[4].push(both[4]);
+      sets[6].push(both[6]);
+    }
+  }
+  const union = (family: Family) => RangeSet.of(sets[family].flatMap((set) => [...set.ranges()]));
+  return { 4: union(4), 6: union(6), problems: [...problems.values()] };
+}
+
+function readContents(source: PoolSource): Contents {
+  const problems = new Map<string, string>();
+  const configuration = source.list('CalicoIPAMConfiguration')[0];
+  const confMap = source.list('ConfigMap').find(isSpiderpoolConf);
+  const conf = readable(problems, 'ConfigMap', () => readSpiderpoolConf(confMap));
+  const config = readable(problems, 'CalicoIPAMConfiguration', () =>
+    readIpamConfiguration(configuration),
+  );
   const contents: Contents = {
     pools: new Map(),
     index: new PoolIndex(),
     subnets: new SpiderSubnetIndex(),
-    conf:
-      readable(problems, () =>
-        readSpiderpoolConf(table.list('ConfigMap').find(isSpiderpoolConf)),
-      ) ?? SPIDERPOOL_CONF_DEFAULTS,
+    conf: conf ?? SPIDERPOOL_CONF_DEFAULTS,
     calico: {
-      config:
-        readable(problems, () => readIpamConfiguration(configuration)) ?? CALICO_IPAM_DEFAULTS,
+      config: config ?? CALICO_IPAM_DEFAULTS,
       revision: Number(configuration?.metadata.resourceVersion ?? 0),
     },
     problems,
   };
   for (const kind of POOL_KINDS) {
-    for (const object of table.list(kind)) {
-      const pool = readable(problems, () => poolOf(kind, object, contents.calico));
+    for (const object of source.list(kind)) {
+      const key = keyOf(kind, object.metadata.name);
+      const pool = readable(problems, key, () => poolOf(kind, object, contents.calico));
       if (pool !== undefined) {
-        contents.pools.set(keyOf(kind, pool.name), { kind, pool });
+        contents.pools.set(key, { kind, pool });
         contents.index.put(pool);
       }
     }
   }
-  for (const object of table.list('SpiderSubnet')) {
-    readable(problems, () => contents.subnets.put(readSpiderSubnet(object)));
+  for (const object of source.list('SpiderSubnet')) {
+    const key = keyOf('SpiderSubnet', object.metadata.name);
+    readable(problems, key, () => contents.subnets.put(readSpiderSubnet(object)));
   }
   return contents;
 }
 
-function readable<T>(problems: string[], read: () => T): T | undefined {
+function readable<T>(problems: Map<string, string>, key: string, read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {
     if (!(error instanceof OrbweaverError)) {
       throw error;
     }
-    problems.push(error.message);
+    problems.set(key, error.message);
     return undefined;
   }
 }
@@ -255,7 +289,7 @@ function poolOf(kind: PoolKind, object: KubeObject, calico: CalicoSettings): Poo
   }
 }
 
-function keyOf(kind: PoolKind, name: string): string {
+function keyOf(kind: KindId, name: string): string {
   return `${kind}/${name}`;
 }
 
