@@ -193,6 +193,14 @@ export const ERRORS = {
     cause: 'The names of a claim together are longer than one line of an IPBlock may be.',
     hint: 'Shorten the longest name in the details; `claimLineBytesMax` is the limit.',
   },
+  // The API server
+  KUBECONFIG_INVALID: {
+    cni: 100,
+    retry: false,
+    cause:
+      'The kubeconfig, or the service account of the pod, does not say how to reach the API server.',
+    hint: 'Correct the file and field named in the message; `kubectl --kubeconfig FILE get nodes` tries it out.',
+  },
   // Objects
   OBJECT_INVALID: {
     cni: 7,

@@ -31,6 +31,19 @@ export const LIMITS = {
   blockKeptMs: 3_600_000,
   /** Requests that one agent has open at the API server. */
   apiRequestsMax: 64,
+  /**
+   * One request to the API server is given up after this many milliseconds, unless it says otherwise: longer than
+   * a busy server takes for a write, and three of them fit into a commit.
+   */
+  apiRequestMs: 5_000,
+  /** Objects in one page of a list. */
+  listPageMax: 500,
+  /** A watch is asked for this many milliseconds; then the server ends it, and the next one begins where it was. */
+  watchMs: 300_000,
+  /** A watch that says nothing for this many milliseconds is broken: the server sends a bookmark every minute. */
+  watchSilenceMs: 90_000,
+  /** A kind that the API server does not serve is looked for again after this many milliseconds. */
+  unservedKindMs: 30_000,
   /** A commit to the API server is given up after this many milliseconds, and settled behind the answer. */
   apiCommitMs: 15_000,
   /** Ranges in one pool. */

@@ -11,7 +11,8 @@ export type PatchOperation =
 
 /**
  * How a request ended. Only after `unknown` may it still take effect, at any time: no answer came, the
- * connection broke, or the server failed half-way (500 and above, but for 503 and those that name a limit).
+ * connection broke after something was sent, or the server failed half-way (500 and above, but for 503 with
+ * Retry-After and those that name a limit).
  */
 export type ApiOutcome<T> =
   | { readonly kind: 'ok'; readonly value: T }
@@ -25,8 +26,10 @@ export type ApiOutcome<T> =
   | { readonly kind: 'expired' }
   /** 429, and 503 with Retry-After: the server is too busy and did nothing. */
   | { readonly kind: 'busy'; readonly retryAfterMs: number }
-  /** 400, 401, 403, 413, and 422 with causes: refused, for the reason given. */
-  | { readonly kind: 'refused'; readonly reason: string }
+  /** Nothing was sent, and nothing will be: no connection, or no turn among the requests, in time. */
+  | { readonly kind: 'away'; readonly reason: string }
+  /** 400, 401, 403, 413, 422 with causes, and limits of etcd: refused, for the reason given. */
+  | { readonly kind: 'refused'; readonly reason: string; readonly status?: number }
   | { readonly kind: 'unknown'; readonly reason: string };
 
 export interface ListQuery {

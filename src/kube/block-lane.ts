@@ -169,6 +169,7 @@ export class BlockLane {
         this.#most = Number.POSITIVE_INFINITY;
         return;
       case 'busy':
+      case 'away':
         return this.#rest(outcome);
       case 'refused':
         return this.#refuse(outcome, batch);

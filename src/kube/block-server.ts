@@ -1,0 +1,73 @@
+/** IPBlocks on a real API server. */
+import type { ApiOutcome, BlockApi, BlockPage, ListQuery, PatchOperation } from './api.ts';
+import type { ApiServer } from './api-server.ts';
+import { COARSE_LABEL, IP_BLOCK, type IpBlock } from './ip-block.ts';
+import { type ResourceType, resourcePath } from './resources.ts';
+
+/** IPBlocks as paths name them. */
+export const IP_BLOCKS: ResourceType = { ...IP_BLOCK, namespaced: false };
+
+interface IpBlockList {
+  readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
+  readonly items: readonly IpBlock[];
+}
+
+export class BlockServer implements BlockApi {
+  readonly #api: ApiServer;
+
+  constructor(api: ApiServer) {
+    this.#api = api;
+  }
+
+  get(name: string): Promise<ApiOutcome<IpBlock>> {
+    return this.#api.request({ method: 'GET', path: resourcePath(IP_BLOCKS, { name }) });
+  }
+
+  async list(query: ListQuery): Promise<ApiOutcome<BlockPage>> {
+    const { coarseNetworks, limit } = query;
+    const labelSelector =
+      coarseNetworks === undefined ? undefined : `${COARSE_LABEL} in (${coarseNetworks.join(',')})`;
+    const outcome = await this.#api.request<IpBlockList>({
+      method: 'GET',
+      path: resourcePath(IP_BLOCKS, { query: { limit, labelSelector, continue: query.continue } }),
+    });
+    if (outcome.kind !== 'ok') {
+      return outcome;
+    }
+    const { metadata, items } = outcome.value;
+    return {
+      kind: 'ok',
+      value: {
+        blocks: items,
+        resourceVersion: metadata.resourceVersion,
+        // Empty on the last page.
+        continue: metadata.continue || undefined,
+      },
+    };
+  }
+
+  create(block: IpBlock): Promise<ApiOutcome<IpBlock>> {
+    return this.#api.request({ method: 'POST', path: resourcePath(IP_BLOCKS), body: block });
+  }
+
+  patch(name: string, operations: readonly PatchOperation[]): Promise<ApiOutcome<IpBlock>> {
+    return this.#api.request({
+      method: 'PATCH',
+      path: resourcePath(IP_BLOCKS, { name }),
+      contentType: 'application/json-patch+json',
+      body: operations,
+    });
+  }
+
+  async delete(
+    name: string,
+    preconditions: { readonly uid: string; readonly resourceVersion: string },
+  ): Promise<ApiOutcome<void>> {
+    const outcome = await this.#api.request({
+      method: 'DELETE',
+      path: resourcePath(IP_BLOCKS, { name }),
+      body: { apiVersion: 'v1', kind: 'DeleteOptions', preconditions },
+    });
+    return outcome.kind === 'ok' ? { kind: 'ok', value: undefined } : outcome;
+  }
+}
