@@ -20,12 +20,12 @@ export interface Received {
 export interface Reply {
   readonly status: number;
   readonly body: string;
-  /** JSON where absent. */
+  /** JSON where absent; empty for a reply without a body. */
   readonly contentType?: string;
 }
 
 export interface Route {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   /** Largest body in bytes; a larger one is refused before it is read. */
   readonly bodyBytesMax?: number;

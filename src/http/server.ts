@@ -154,8 +154,11 @@ function send(reply: FastifyReply, answer: Reply, state: ServerState): FastifyRe
     // Without it an idle keep-alive connection would hold up the stop.
     reply.header('connection', 'close');
   }
+  reply.code(answer.status);
+  if (answer.contentType === '') {
+    return reply.send();
+  }
   return reply
-    .code(answer.status)
     .header('content-type', answer.contentType ?? JSON_TYPE)
     .header('content-length', Buffer.byteLength(answer.body))
     .send(answer.body);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type CniRouteParts, cniRoute } from '../../src/agent/cni-route.ts';
+import { cniRoute } from '../../src/agent/cni-route.ts';
 import { PodEvents } from '../../src/agent/pod-events.ts';
+import type { CallParts } from '../../src/agent/served-call.ts';
 import { LIMITS } from '../../src/catalogue/limits.ts';
 import type { CniAnswer } from '../../src/ipam/cni-answer.ts';
 import type { CniRequest } from '../../src/ipam/request.ts';
@@ -18,7 +19,7 @@ const events = new PodEvents(() => 0);
 const unanswered: string[] = [];
 
 function routeTo(call: ((request: CniRequest) => Promise<CniAnswer>) | undefined) {
-  const parts: CniRouteParts = {
+  const parts: CallParts = {
     service: () => (call === undefined ? undefined : { call }),
     clock: { now: () => Date.now() },
     events,
