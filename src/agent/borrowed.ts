@@ -2,10 +2,9 @@
  * Addresses that nodes hold outside of their own affinity units, for `ipam show --show-borrowed`.
  */
 import type { Pool } from '../dialect/pool.ts';
-import { networkOf } from '../ipam/network-of.ts';
 import type { Claim, Cluster, Ledger } from '../ipam/ports.ts';
 import { formatAddress } from '../net/address.ts';
-import { formatCidr } from '../net/cidr.ts';
+import { cidrOf, formatCidr } from '../net/cidr.ts';
 import type { BorrowedResponse, BorrowedRow } from './protocol.ts';
 
 /**
@@ -31,7 +30,7 @@ function borrowedOf(pool: Pool, ledger: Ledger): BorrowedRow[] {
     if (!pool.ranges.has(claim.address)) {
       return [];
     }
-    const block = networkOf(claim.address, calico.blockSize);
+    const block = cidrOf(claim.address, calico.blockSize);
     const owner = ledger.unit(block)?.node ?? '';
     return owner === claim.node ? [] : [rowOf(claim, formatCidr(block), owner)];
   });

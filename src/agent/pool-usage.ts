@@ -5,10 +5,9 @@
 import type { Pool } from '../dialect/pool.ts';
 import type { PoolUsage } from '../http/metrics.ts';
 import type { Allocator } from '../ipam/allocator.ts';
-import { networkOf } from '../ipam/network-of.ts';
 import type { BlockState, Cluster, Ledger, Unit } from '../ipam/ports.ts';
 import { type Address, addressInBlock, addToAddress, compareAddresses } from '../net/address.ts';
-import { blockCidrText, type Cidr, formatCidr, lastOfCidr } from '../net/cidr.ts';
+import { blockCidrText, type Cidr, cidrOf, formatCidr, lastOfCidr } from '../net/cidr.ts';
 import { RangeSet } from '../net/range-set.ts';
 import type { BlockRow, PoolRow, PoolsResponse } from './protocol.ts';
 
@@ -166,7 +165,7 @@ function slotsPerUnit(pool: Pool): number {
 
 /** The unit that covers the address, made on demand. */
 function tallyAt(tallies: Map<string, Tally>, address: Address, pool: Pool): Tally {
-  const cidr = networkOf(address, unitPrefix(pool));
+  const cidr = cidrOf(address, unitPrefix(pool));
   const key = formatCidr(cidr);
   let tally = tallies.get(key);
   if (tally === undefined) {

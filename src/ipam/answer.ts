@@ -5,8 +5,7 @@ import { chooseOrRefuse } from '../choose/choose.ts';
 import type { Subject } from '../choose/subject.ts';
 import type { Pool, Route } from '../dialect/pool.ts';
 import { equalAddresses, familyOf } from '../net/address.ts';
-import { cidrContains, formatCidr } from '../net/cidr.ts';
-import { networkOf } from './network-of.ts';
+import { cidrContains, cidrOf, formatCidr } from '../net/cidr.ts';
 import type { Parts } from './parts.ts';
 import { poolOfClaim } from './pool-of-claim.ts';
 import type { Claim } from './ports.ts';
@@ -126,9 +125,7 @@ function resultRoutes(claim: Claim, pool: Pool | undefined, extras: Extras): Res
   }
   if (pool.calico !== undefined) {
     const { prefix } = resultAddress(claim, pool, extras);
-    return [
-      { family, destination: formatCidr(networkOf(claim.address, prefix)), gateway: undefined },
-    ];
+    return [{ family, destination: formatCidr(cidrOf(claim.address, prefix)), gateway: undefined }];
   }
   const custom = extras.customRoutes.filter((route) => cidrContains(pool.subnet, route.gateway));
   const routes = [...pool.routes, ...custom].map(

@@ -11,9 +11,8 @@ import {
   familyOf,
   formatAddress,
 } from '../net/address.ts';
-import { type Cidr, cidrContains, lastOfCidr } from '../net/cidr.ts';
+import { type Cidr, cidrContains, cidrOf, lastOfCidr } from '../net/cidr.ts';
 import { RangeSet } from '../net/range-set.ts';
-import { networkOf } from './network-of.ts';
 import type { Unit } from './ports.ts';
 
 const NOTHING = { ranges: RangeSet.empty, count: 0 } as const;
@@ -79,7 +78,7 @@ export class UnitIndex {
 
   /** The unit that an address of the pool lies in. */
   networkOf(address: Address): Cidr {
-    return networkOf(address, this.#prefix);
+    return cidrOf(address, this.#prefix);
   }
 
   /** The owner of the unit that an address lies in. */

@@ -4,9 +4,8 @@
  * All three maps are atomic maps of strings, because the API server's work grows with the number of fields
  * and not with bytes (reference/kubernetes-api.md section 1).
  */
-import { networkOf } from '../ipam/network-of.ts';
 import { type Address, addressInBlock, equalAddresses, familyOf, slotOf } from '../net/address.ts';
-import { blockCidrText, type Cidr, parseCidr } from '../net/cidr.ts';
+import { blockCidrText, type Cidr, cidrOf, parseCidr } from '../net/cidr.ts';
 import type { Names } from './block-line.ts';
 
 export const IP_BLOCK = {
@@ -58,7 +57,7 @@ export function blockName(first: Address): string {
 
 /** The value of COARSE_LABEL for a block. */
 export function coarseNetwork(first: Address): string {
-  const { first: network, prefix } = networkOf(first, COARSE_PREFIX[familyOf(first)]);
+  const { first: network, prefix } = cidrOf(first, COARSE_PREFIX[familyOf(first)]);
   return dashed(network, prefix);
 }
 
@@ -105,7 +104,7 @@ export function unitOfKey(block: Address, key: string): Cidr | undefined {
   if (Number(prefix) > ADDRESS_BITS[familyOf(address)]) {
     return undefined;
   }
-  const cidr = networkOf(address, Number(prefix));
+  const cidr = cidrOf(address, Number(prefix));
   return unitKey(cidr) === key && equalAddresses(cidr.first, address) ? cidr : undefined;
 }
 

@@ -11,7 +11,7 @@ import {
   parseAddress,
 } from './address.ts';
 
-/** A network. Only `parseCidr` and code that masks the address itself make one: `first` has no host bits. */
+/** A network. Only `parseCidr` and `cidrOf` make one: `first` has no host bits. */
 export interface Cidr {
   readonly first: Address;
   /** In the family's own terms: 0–32 for IPv4, 0–128 for IPv6. */
@@ -44,9 +44,15 @@ export function parseCidr(text: string): ParsedCidr | undefined {
   const family = familyOf(address);
   const prefix = parsePrefix(text, slash + 1);
   if (prefix === undefined || prefix > (family === 4 ? 32 : 128)) return undefined;
-  const cidr: Cidr = { first: masked(address, widthOf(family, prefix), 0), prefix, family };
+  const cidr = cidrOf(address, prefix);
   const canonical = equalAddresses(address, cidr.first) && formatCidr(cidr) === text;
   return { cidr, address, canonical };
+}
+
+/** The network of an address at a prefix length in the family's own terms. */
+export function cidrOf(address: Address, prefix: number): Cidr {
+  const family = familyOf(address);
+  return { first: masked(address, widthOf(family, prefix), 0), prefix, family };
 }
 
 function parsePrefix(text: string, start: number): number | undefined {

@@ -4,6 +4,7 @@ import { formatAddress, parseAddress } from '../../src/net/address.ts';
 import {
   blockCidrText,
   cidrContains,
+  cidrOf,
   cidrsOverlap,
   formatCidr,
   lastOfCidr,
@@ -131,4 +132,14 @@ test.each([
   ['IPv6', 'fd00::40', 'fd00::40/122'],
 ])('blockCidrText names a block of %s', (_name, first, text) => {
   expect(blockCidrText(parseAddress(first)!)).toBe(text);
+});
+
+test.each([
+  ['10.0.3.77', 26, '10.0.3.64/26'],
+  ['10.0.3.77', 32, '10.0.3.77/32'],
+  ['10.0.3.77', 0, '0.0.0.0/0'],
+  ['fd00::1:ffff', 112, 'fd00::1:0/112'],
+  ['fd00::1:ffff', 0, '::/0'],
+])('cidrOf clears the host bits of %s/%i', (address, prefix, text) => {
+  expect(formatCidr(cidrOf(parseAddress(address)!, prefix))).toBe(text);
 });

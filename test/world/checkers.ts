@@ -3,7 +3,6 @@
 import type { Pool } from '../../src/dialect/pool.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import type { Allocator } from '../../src/ipam/allocator.ts';
-import { networkOf } from '../../src/ipam/network-of.ts';
 import type { Claim, Ledger, SlotWrite, UnitWrite } from '../../src/ipam/ports.ts';
 import {
   type Address,
@@ -11,7 +10,7 @@ import {
   compareAddresses,
   formatAddress,
 } from '../../src/net/address.ts';
-import { type Cidr, formatCidr, lastOfCidr } from '../../src/net/cidr.ts';
+import { type Cidr, cidrOf, formatCidr, lastOfCidr } from '../../src/net/cidr.ts';
 import type { Runtime, Sandbox } from './runtime.ts';
 
 /** I1: two sandboxes that are up never share an address. */
@@ -164,8 +163,7 @@ export function claimsLieInOwnUnits(sent: Sent): string | undefined {
     if (fault !== undefined) {
       return `${formatAddress(claim.address)} for ${claim.node}: ${fault}`;
     }
-    const borrowed =
-      ownerAfter(sent, networkOf(claim.address, pool.calico.blockSize)) !== claim.node;
+    const borrowed = ownerAfter(sent, cidrOf(claim.address, pool.calico.blockSize)) !== claim.node;
     const rested = was !== undefined && was.until > sent.now;
     if (borrowed || rested) {
       const own = ownUnits(sent, pool, claim.node).flatMap(addressesOf);
@@ -180,7 +178,7 @@ export function claimsLieInOwnUnits(sent: Sent): string | undefined {
 
 function unitFault(sent: Sent, claim: Claim, pool: Pool): string | undefined {
   const { blockSize, unitRules } = pool.calico!;
-  const cidr = networkOf(claim.address, blockSize);
+  const cidr = cidrOf(claim.address, blockSize);
   if (ownerAfter(sent, cidr) === claim.node) {
     const taken = writeOf(sent.newUnits, cidr)?.was;
     const inUse = taken === undefined ? [] : addressesOf(cidr).filter(isTaken(sent));
