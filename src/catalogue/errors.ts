@@ -201,6 +201,18 @@ export const ERRORS = {
       'The kubeconfig, or the service account of the pod, does not say how to reach the API server.',
     hint: 'Correct the file and field named in the message; `kubectl --kubeconfig FILE get nodes` tries it out.',
   },
+  API_SERVER_AWAY: {
+    cni: 11,
+    retry: true,
+    cause: 'The API server did not answer, or refused what was asked of it.',
+    hint: 'Check that the API server runs, and that the account may do what the details name.',
+  },
+  KEPT_BY_CLUSTER: {
+    cni: 100,
+    retry: false,
+    cause: 'The command is about objects that an API server keeps, and not this agent.',
+    hint: 'Use kubectl for it; the message says how.',
+  },
   // Objects
   OBJECT_INVALID: {
     cni: 7,

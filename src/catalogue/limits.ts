@@ -46,6 +46,18 @@ export const LIMITS = {
   unservedKindMs: 30_000,
   /** A commit to the API server is given up after this many milliseconds, and settled behind the answer. */
   apiCommitMs: 15_000,
+  /** STATUS answers 50 once the API server has not answered for this many milliseconds. */
+  apiAwayMs: 5_000,
+  /** An agent's Lease of its node name that was not renewed for this many milliseconds may be taken by another agent. */
+  leaseMs: 30_000,
+  /** A Lease is renewed this many milliseconds after the last renewal. */
+  leaseRenewMs: 10_000,
+  /** Length of the message of one Kubernetes Event, in characters; the API server takes no more in its newer form. */
+  eventCharsMax: 1_024,
+  /** Kubernetes Events that one agent writes, per second; a refusal that is repeated is counted in the Event it has. */
+  eventsPerSecondMax: 5,
+  /** A DEL whose write takes longer than this many milliseconds is made durable on the node, answered, and written later. */
+  delAnswerMs: 3_000,
   /** Ranges in one pool. */
   poolRangesMax: 10_000,
   /** Pools in one engine. */
