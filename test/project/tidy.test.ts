@@ -25,6 +25,7 @@ const TOP_LEVEL = [
   'src',
   'test',
   'tsconfig.json',
+  'vitest.cluster.config.ts',
   'vitest.config.ts',
 ];
 
@@ -42,12 +43,12 @@ describe('the tree', () => {
 
   test('names files for one concept, in kebab-case', () => {
     const drawers = /(^|\/)(utils?|helpers?|common|misc|types)\.(ts|c|h)$/;
-    const kebab = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|bench|d))?\.(ts|mjs|c|h)$/;
+    const kebab = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|bench|cluster|d))?\.(ts|mjs|c|h)$/;
     const wrong = code.filter((path) => {
       const name = path.split('/').at(-1) as string;
       return drawers.test(path) || !kebab.test(name);
     });
-    expect(wrong.filter((path) => path !== 'vitest.config.ts')).toEqual([]);
+    expect(wrong.filter((path) => !/^vitest\.(cluster\.)?config\.ts$/.test(path))).toEqual([]);
   });
 
   test('leaves no marker of unfinished work behind', () => {
