@@ -29,6 +29,6 @@ export function explainPod(parts: Parts, request: ExplainRequest): Explanation {
     wishes: config.wishes(calledAs, ''),
   };
   return parts.allocator.withCatalog((catalog) =>
-    explain(catalog, parts.cluster.conf(), subject, parts.allocator),
+    explain(catalog, parts.cluster.conf(), subject, parts.allocator.preview()),
   );
 }

@@ -1,3 +1,4 @@
+import { LIMITS } from '../catalogue/limits.ts';
 import type { Catalog } from '../choose/catalog.ts';
 import type { DialectName, Pool } from '../dialect/pool.ts';
 import { cidrContains } from '../net/cidr.ts';
@@ -22,4 +23,9 @@ export function poolOfClaim(
     }
     return undefined;
   });
+}
+
+/** Rest of an address that a pool gave, in milliseconds. */
+export function restMsOf(pool: Pool | undefined): number {
+  return pool?.restMs ?? LIMITS.restMs;
 }

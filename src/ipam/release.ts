@@ -1,7 +1,6 @@
 /** Giving addresses back: a claim becomes a resting line (rule 9). */
-import { restMsOf } from './allocator.ts';
 import type { Parts } from './parts.ts';
-import { poolOfClaim } from './pool-of-claim.ts';
+import { poolOfClaim, restMsOf } from './pool-of-claim.ts';
 import type { Claim, Resting } from './ports.ts';
 
 /**
