@@ -80,7 +80,8 @@ function faultsOf(checks: readonly (() => void)[]): string[] {
 
 // IPPool
 
-const POOL_FIELDS = {
+/** Every field of an IPPool. */
+export const CALICO_POOL_FIELDS = {
   cidr: 'text',
   blockSize: 'integer',
   ipipMode: 'text',
@@ -99,7 +100,7 @@ function admitPool(
   previous: KubeObject | undefined,
   context: AdmissionContext,
 ): Admission {
-  checkSchema(object, POOL_FIELDS);
+  checkSchema(object, CALICO_POOL_FIELDS);
   const { spec, cidr } = inObject(object, () => {
     const given = specOf(object);
     const parsed = poolCidr(given);
@@ -308,7 +309,8 @@ function checkReserved(entries: readonly unknown[]): void {
 
 // IPAMConfiguration
 
-const CONFIGURATION_FIELDS = {
+/** Every field of an IPAMConfiguration. */
+export const CALICO_CONFIGURATION_FIELDS = {
   strictAffinity: 'boolean',
   autoAllocateBlocks: 'boolean',
   maxBlocksPerHost: 'integer',
@@ -322,7 +324,7 @@ function admitConfiguration(object: KubeObject): Admission {
     const detail = 'Cannot create an IPAMConfiguration resource with a name other than "default"';
     refuse(object, [invalid('metadata.name', name, detail)]);
   }
-  checkSchema(object, CONFIGURATION_FIELDS);
+  checkSchema(object, CALICO_CONFIGURATION_FIELDS);
   const given = specOf(object);
   const spec: Fields = {
     ...given,
