@@ -76,6 +76,36 @@ export const LIMITS = {
   listenBacklog: 4096,
   /** Records written into SpiderIPPool `status.allocatedIPs`; beyond that only the counts. */
   statusRecordsMax: 5_000,
+  /** Length of `status.allocatedIPs`, in bytes: an object of 1,500,000 is refused. Beyond that only the counts. */
+  statusRecordsBytesMax: 1_000_000,
+  /** The controller's Lease that stays unrenewed for this many milliseconds may be taken by another controller. */
+  leaderLeaseMs: 15_000,
+  /** The leading controller stops writing this many milliseconds after the last renewal that was answered. */
+  leaderRenewMs: 10_000,
+  /** A controller tries to get or to renew its Lease this many milliseconds after the last try. */
+  leaderRetryMs: 2_000,
+  /** The controller writes a pod's endpoint this many milliseconds after the first change of its addresses. */
+  endpointDelayMs: 200,
+  /** The controller writes a pool's status this many milliseconds after the first change, and no more often. */
+  poolStatusDelayMs: 1_000,
+  /** For each record in `status.allocatedIPs` the next write of the status waits this many milliseconds longer. */
+  poolStatusRecordMs: 2,
+  /** Endpoints, and pools, that the controller writes at a time. */
+  projectionWorkers: 16,
+  /** The controller compares everything with everything this many milliseconds after the last time. */
+  fullPassMs: 600_000,
+  /** A pool of which this many percent are held is nearly exhausted, and an Event says so. */
+  poolNearlyFullPercent: 90,
+  /** A pool of which fewer than this many percent are held is no longer nearly exhausted. */
+  poolRelievedPercent: 80,
+  /** The controller looks this often, in milliseconds, for claims of nodes that are gone. */
+  deadNodePassMs: 30_000,
+  /** A claim of a node that is gone is freed when it was seen so for this many milliseconds. */
+  deadNodeWaitMs: 60_000,
+  /** A pass that would free more than this many percent of all claims frees none, and says so. */
+  freedSharePercent: 50,
+  /** As many claims may be freed in one pass, whatever share of all claims they are. */
+  freedAlwaysMax: 64,
   /** Label keys that the pools' selectors may use, per class, before further selectors are evaluated one by one. */
   affinityKeysMax: 256,
   /** Rows kept for the values of one label key; beyond that the oldest is made again when asked for. */

@@ -1,7 +1,6 @@
 /**
  * A pod's addresses as an object: SpiderEndpoint (reference/spiderpool.md 1.3), and for pods on
- * older pools the WorkloadEndpoint of that form, which has the same fields. Computed from the
- * ledger when it is read.
+ * older pools the WorkloadEndpoint of that form, which has the same fields.
  */
 import type { PodView } from '../choose/subject.ts';
 import type { KubeObject } from '../dialect/kube-object.ts';
@@ -23,12 +22,12 @@ export interface EndpointForm {
 
 /**
  * The endpoint of one pod. `claims` are all of that pod's, at least one, by order and address;
- * `poolOf` tells the pool of a claim where it still exists.
+ * `poolOf` tells the pool of a claim where it still exists. A pod that is not known owns nothing.
  */
 export function endpointOf(
   form: EndpointForm,
   claims: readonly Claim[],
-  pod: PodView | undefined,
+  pod: Pick<PodView, 'uid' | 'controller'> | undefined,
   poolOf: (claim: Claim) => Pool | undefined,
 ): KubeObject {
   const first = claims[0]!;

@@ -1,6 +1,6 @@
 /**
- * Objects as users read them: what was applied, with the status that follows from the ledger.
- * Nothing of it is stored, so it is never out of date (DESIGN section 4, "projections").
+ * Objects as users of the embedded store read them: what was applied, with the status that follows from the
+ * ledger. Nothing of it is stored, so it is never out of date (DESIGN section 4, "projections").
  */
 import type { PodView } from '../choose/subject.ts';
 import type { Kind } from '../dialect/kinds.ts';
@@ -83,13 +83,14 @@ function pools(
       byName.set(pool.name, pool);
     }
   }
-  const status = {
-    ledger: parts.ledger,
-    allocatedCount: (name: string) => counts.get(name) ?? 0,
-  };
   return objects.map((object) => {
-    const pool = byName.get(object.metadata.name);
-    return pool === undefined ? object : withPoolStatus(status, object, pool, selection.full);
+    const { name } = object.metadata;
+    const pool = byName.get(name);
+    const held = {
+      count: counts.get(name) ?? 0,
+      claims: (limit: number) => parts.ledger.claimsOfPool(name, limit),
+    };
+    return pool === undefined ? object : withPoolStatus(object, pool, held, selection.full);
   });
 }
 
