@@ -6,15 +6,15 @@
 import { mayKeep } from './kept.ts';
 import type { Parts } from './parts.ts';
 import type { Claim } from './ports.ts';
+import type { Deletion } from './promised-dels.ts';
 import { release } from './release.ts';
-import type { Call } from './request.ts';
 import { sameUid } from './subject-of-call.ts';
 
 /**
  * Resolves to the claims it freed when that is durable, or when there was nothing to release. Rejects with
  * STORE_FAILURE.
  */
-export async function del(parts: Parts, call: Call): Promise<Claim[]> {
+export async function del(parts: Parts, call: Deletion): Promise<Claim[]> {
   for (;;) {
     const claims = await claimsToFree(parts, call);
     const keeps = claims[0] !== undefined && (await mayKeep(parts, claims[0].owner));
@@ -26,7 +26,7 @@ export async function del(parts: Parts, call: Call): Promise<Claim[]> {
   }
 }
 
-async function claimsToFree(parts: Parts, call: Call): Promise<Claim[]> {
+async function claimsToFree(parts: Parts, call: Deletion): Promise<Claim[]> {
   const { network, containerId, interfaceName } = call.attachment;
   const ofContainer = parts.ledger.claimsOfContainer(network, containerId);
   const named = ofContainer.filter((claim) => claim.attachment.interfaceName === interfaceName);
@@ -49,7 +49,7 @@ async function uidsAgree(parts: Parts, claim: Claim, uid: string): Promise<boole
 }
 
 /** Claims ahead of this container, once the release of `freed` leaves it nothing that was asked for. */
-function orphanedAhead(parts: Parts, call: Call, freed: readonly Claim[]): Claim[] {
+function orphanedAhead(parts: Parts, call: Deletion, freed: readonly Claim[]): Claim[] {
   const { containerId } = call.attachment;
   const owner = freed[0]?.owner ?? {
     namespace: call.args.namespace,

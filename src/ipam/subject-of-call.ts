@@ -3,6 +3,7 @@ import { OrbweaverError } from '../catalogue/errors.ts';
 import type { PodView, Subject } from '../choose/subject.ts';
 import type { Parts } from './parts.ts';
 import type { Owner } from './ports.ts';
+import type { Deletion } from './promised-dels.ts';
 import type { Call } from './request.ts';
 
 export interface Resolved {
@@ -87,8 +88,8 @@ export function sameUid(pod: PodView, uid: string): boolean {
   );
 }
 
-/** Queue keys of a call: its container, and its pod where one is named (rule 3). */
-export function queueKeys(call: Call): string[] {
+/** Queue keys of a call, or of what a DEL names: its container, and its pod where one is named (rule 3). */
+export function queueKeys(call: Deletion): string[] {
   const { containerId, network } = call.attachment;
   const { namespace, pod } = call.args;
   const container = `container ${network}/${containerId}`;

@@ -2,24 +2,28 @@ import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/catalogue/limits.ts';
 import { KeyedQueue } from '../../src/ipam/keyed-queue.ts';
 import { UnsettledError } from '../../src/ipam/unsettled.ts';
+import { turn, VirtualTimers } from '../support/virtual-timers.ts';
 
 /** Tasks that end when told, and a record of what started and ended. */
 function bench() {
-  const queue = new KeyedQueue();
+  const timers = new VirtualTimers();
+  const queue = new KeyedQueue(timers);
   const record: string[] = [];
   const ends = new Map<string, () => void>();
-  const enter = (name: string, ...keys: string[]) =>
-    queue.run(keys, async () => {
-      record.push(`+${name}`);
-      await new Promise<void>((resolve) => ends.set(name, resolve));
-      record.push(`-${name}`);
-      return name;
-    });
+  const task = (name: string) => async () => {
+    record.push(`+${name}`);
+    await new Promise<void>((resolve) => ends.set(name, resolve));
+    record.push(`-${name}`);
+    return name;
+  };
+  const enter = (name: string, ...keys: string[]) => queue.run(keys, task(name));
+  const enterUntil = (name: string, ms: number, ...keys: string[]) =>
+    queue.run(keys, task(name), { deadline: timers.now() + ms });
   const end = async (name: string) => {
     ends.get(name)!();
     await new Promise((resolve) => setImmediate(resolve));
   };
-  return { queue, record, enter, end };
+  return { queue, timers, record, enter, enterUntil, end };
 }
 
 describe('KeyedQueue', () => {
@@ -76,7 +80,7 @@ describe('KeyedQueue', () => {
   });
 
   test('goes on after a task that fails', async () => {
-    const queue = new KeyedQueue();
+    const queue = new KeyedQueue(new VirtualTimers());
     const failed = queue.run(['pod'], () => Promise.reject(new Error('no')));
     const next = queue.run(['pod'], async () => 'yes');
     await expect(failed).rejects.toThrow('no');
@@ -95,6 +99,52 @@ describe('KeyedQueue', () => {
       await end(`${at}`);
     }
     await Promise.all(held);
+    expect(queue.depth).toBe(0);
+  });
+
+  test('answers a task at its deadline, does not start it, and keeps the order of those behind it', async () => {
+    const { queue, timers, record, enter, enterUntil, end } = bench();
+    const first = enter('first', 'pod');
+    const late = enterUntil('late', 1_000, 'pod');
+    const behind = enter('behind', 'pod');
+    const refused = expect(late).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    await timers.advance(999);
+    expect(queue.depth).toBe(3);
+    await timers.advance(1);
+    await refused;
+    expect(queue.depth).toBe(2);
+    expect(record).toEqual(['+first']);
+    const last = enter('last', 'pod');
+    await end('first');
+    await end('behind');
+    await end('last');
+    expect(await Promise.all([first, behind, last])).toEqual(['first', 'behind', 'last']);
+    expect(record).toEqual(['+first', '-first', '+behind', '-behind', '+last', '-last']);
+    expect(queue.depth).toBe(0);
+    expect(queue.busy('pod')).toBe(false);
+  });
+
+  test('lets a task that was started before its deadline go on past it', async () => {
+    const { timers, enterUntil, enter, end } = bench();
+    enter('first', 'pod');
+    const started = enterUntil('second', 1_000, 'pod');
+    await end('first');
+    await timers.advance(5_000);
+    await end('second');
+    expect(await started).toBe('second');
+  });
+
+  test('takes a task that somebody was promised although it is full', async () => {
+    const { queue, enter, end } = bench();
+    for (let at = 0; at < LIMITS.podQueueMax; at += 1) {
+      void enter(`${at}`, 'pod');
+    }
+    const promised = queue.run(['pod'], async () => 'run', { always: true });
+    for (let at = 0; at < LIMITS.podQueueMax; at += 1) {
+      await end(`${at}`);
+    }
+    expect(await promised).toBe('run');
+    await turn();
     expect(queue.depth).toBe(0);
   });
 });

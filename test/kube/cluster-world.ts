@@ -43,6 +43,8 @@ export interface ClusterCounts {
   forgotten: number;
   /** Requests of a dead agent that took effect after its successor had started to look. */
   ghosts: number;
+  /** DELs that were answered before they were written. */
+  promised: number;
   /** Answers that the outcome was open when the call was given up. */
   unsettled: number;
   deletedBlocks: number;
@@ -67,6 +69,7 @@ export class ClusterWorld {
     crashes: 0,
     forgotten: 0,
     ghosts: 0,
+    promised: 0,
     unsettled: 0,
     deletedBlocks: 0,
   };
@@ -190,9 +193,17 @@ export class ClusterWorld {
       noAddressTwice(this.#runtime) ?? answersAreDurable(this.#runtime, this.#truth());
   }
 
-  /** What etcd holds; a kept claim has no sandbox, and its DEL was answered. */
+  /** What etcd holds, but for claims whose DEL was answered: the kept ones, and those whose end is promised. */
   #truth(): Ledger {
-    const claims = () => storedClaims(this.#server).filter(({ kept }) => kept !== true);
+    const promised = new Set(
+      [...this.#journals.values()]
+        .flatMap((journal) => journal.openDeletions())
+        .map(({ deletion }) => deletion.attachment.containerId),
+    );
+    const claims = () =>
+      storedClaims(this.#server).filter(
+        ({ kept, attachment }) => kept !== true && !promised.has(attachment.containerId),
+      );
     return { claims } as unknown as Ledger;
   }
 
@@ -273,7 +284,14 @@ export class ClusterWorld {
     const { pod, uid, container, interfaceName } = sandbox;
     const stated = verb === 'DEL' && this.#random.chance(0.3) ? '' : uid;
     const call = agent.node.call(verb, { pod, uid: stated, container, interfaceName });
-    this.#follow(agent, call, heard);
+    this.#follow(agent, call, (answer) => {
+      const promises = this.#journals.get(this.#nodeOfContainer.get(container)!)!.openDeletions();
+      const isPromise = promises.some(
+        ({ deletion }) => deletion.attachment.containerId === container,
+      );
+      this.counts.promised += isPromise ? 1 : 0;
+      heard(answer);
+    });
   }
 
   #follow(agent: Agent, call: Promise<CniAnswer>, heard: (answer: CniAnswer) => void): void {
@@ -348,12 +366,14 @@ export class ClusterWorld {
       return;
     }
     this.counts.crashes += 1;
-    const idle = agent.calls.size === 0 && this.#journals.get(name)!.open().length === 0;
+    const journal = this.#journals.get(name)!;
+    const settled = journal.open().length === 0 && journal.openDeletions().length === 0;
+    const idle = agent.calls.size === 0 && settled;
     agent.node.crash();
     agent.node = undefined;
     agent.life += 1;
     agent.calls.clear();
-    this.#journals.set(name, this.#journals.get(name)!.reopened());
+    this.#journals.set(name, journal.reopened());
     if (idle && this.#swarm.forget) {
       this.counts.forgotten += 1;
       this.#journals.set(name, new MemoryJournal());
@@ -433,7 +453,8 @@ export class ClusterWorld {
   #inOrder(node: SimulatedNode): string | undefined {
     const seen = JSON.stringify([...node.ledger.claims()].map(keyOf).sort());
     const stored = JSON.stringify(storedClaims(this.#server).map(keyOf).sort());
-    const open = this.#journals.get(node.name)!.open();
+    const journal = this.#journals.get(node.name)!;
+    const open = [...journal.open(), ...journal.openDeletions()];
     return seen !== stored
       ? `${node.name} sees ${seen}, etcd has ${stored}`
       : open.length > 0

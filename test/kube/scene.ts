@@ -64,6 +64,23 @@ export class Scene {
     this.server.holds = () => false;
   }
 
+  /** Lets `ms` pass in which no request reaches the API server; nor do those of later, until `letGo`. */
+  async away(ms: number): Promise<void> {
+    this.server.holds = () => true;
+    const refuse = async () => {
+      await turn();
+      for (const request of this.server.held.filter(({ answered }) => !answered)) {
+        request.fail({ kind: 'unknown', reason: 'simulated: connection refused' });
+      }
+    };
+    const end = this.timers.now() + ms;
+    while (this.timers.now() < end) {
+      await refuse();
+      await this.timers.advance(Math.min(100, end - this.timers.now()));
+    }
+    await refuse();
+  }
+
   /** The request that waits and has not taken effect; there must be one. */
   async request(): Promise<HeldRequest> {
     for (let tries = 0; tries < 50; tries += 1) {

@@ -31,6 +31,25 @@ describe('the journal', () => {
     expect(ids).toEqual([open]);
   });
 
+  test('gives back deletions that were promised, under ids of their own', async () => {
+    const folder = scratchFolder();
+    const before = SqliteJournal.open(folder);
+    const deletion = {
+      attachment: { network: 'net', containerId: 'c1', interfaceName: 'eth0' },
+      args: { namespace: 'default', pod: 'web', uid: '' },
+    };
+    const carriedOut = await before.beginDeletion(deletion);
+    const intent = await before.begin([writeOf(claimOf('10.0.0.1'))], 'finish');
+    const open = await before.beginDeletion(deletion);
+    before.endDeletion(carriedOut);
+    before.close();
+    const after = SqliteJournal.open(folder);
+    expect(after.openDeletions()).toEqual([{ id: open, deletion }]);
+    expect(after.open().map(({ id }) => id)).toEqual([intent]);
+    expect(await after.beginDeletion(deletion)).toBeGreaterThan(open);
+    after.close();
+  });
+
   test('makes intents that begin at the same time durable together', async () => {
     const journal = SqliteJournal.open(scratchFolder());
     const ids = await Promise.all(

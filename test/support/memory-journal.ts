@@ -1,21 +1,35 @@
 /** A journal that outlives the simulated agent and not the test. */
 import type { SlotWrite } from '../../src/ipam/ports.ts';
+import type { Deletion, DeletionJournal } from '../../src/ipam/promised-dels.ts';
 import type { Ending, Intent, Journal } from '../../src/kube/journal.ts';
 
-export class MemoryJournal implements Journal {
+export class MemoryJournal implements Journal, DeletionJournal {
   readonly #intents = new Map<number, Intent>();
+  readonly #deletions = new Map<number, Deletion>();
   /** Ended, but still on the disk. */
   readonly #ended = new Set<number>();
   #lastId = 0;
 
   async begin(writes: readonly SlotWrite[], ending: Ending): Promise<number> {
-    this.#lastId += 1;
-    for (const id of this.#ended) {
-      this.#intents.delete(id);
-    }
-    this.#ended.clear();
-    this.#intents.set(this.#lastId, structuredClone({ id: this.#lastId, writes, ending }));
-    return this.#lastId;
+    const id = this.#next();
+    this.#intents.set(id, structuredClone({ id, writes, ending }));
+    return id;
+  }
+
+  async beginDeletion(deletion: Deletion): Promise<number> {
+    const id = this.#next();
+    this.#deletions.set(id, structuredClone(deletion));
+    return id;
+  }
+
+  endDeletion(id: number): void {
+    this.end(id);
+  }
+
+  openDeletions(): { id: number; deletion: Deletion }[] {
+    return [...this.#deletions]
+      .filter(([id]) => !this.#ended.has(id))
+      .map(([id, deletion]) => ({ id, deletion }));
   }
 
   end(id: number): void {
@@ -32,7 +46,21 @@ export class MemoryJournal implements Journal {
     for (const [id, intent] of this.#intents) {
       journal.#intents.set(id, intent);
     }
+    for (const [id, deletion] of this.#deletions) {
+      journal.#deletions.set(id, deletion);
+    }
     journal.#lastId = this.#lastId;
     return journal;
+  }
+
+  /** A further entry takes along what has ended. */
+  #next(): number {
+    for (const id of this.#ended) {
+      this.#intents.delete(id);
+      this.#deletions.delete(id);
+    }
+    this.#ended.clear();
+    this.#lastId += 1;
+    return this.#lastId;
   }
 }

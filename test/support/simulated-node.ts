@@ -2,10 +2,12 @@
 import { Allocator } from '../../src/ipam/allocator.ts';
 import type { CniAnswer } from '../../src/ipam/cni-answer.ts';
 import type { Cluster } from '../../src/ipam/ports.ts';
+import { type DeletionJournal, PromisedDels } from '../../src/ipam/promised-dels.ts';
+import type { CniRequest } from '../../src/ipam/request.ts';
 import { IpamService } from '../../src/ipam/service.ts';
+import type { Timers } from '../../src/ipam/timers.ts';
 import type { Journal } from '../../src/kube/journal.ts';
 import { KubernetesLedger } from '../../src/kube/ledger.ts';
-import type { Timers } from '../../src/kube/timers.ts';
 import { freshNonce } from './lines.ts';
 import type { SimulatedApiServer, SimulatedClient } from './simulated-api-server.ts';
 
@@ -13,7 +15,7 @@ export interface NodeParts {
   readonly server: SimulatedApiServer;
   readonly cluster: Cluster;
   readonly timers: Timers;
-  readonly journal: Journal;
+  readonly journal: Journal & DeletionJournal;
   readonly random?: () => number;
 }
 
@@ -24,6 +26,8 @@ export interface SimulatedCall {
   readonly container?: string;
   readonly interfaceName?: string;
   readonly gone?: () => boolean;
+  /** Milliseconds from now. */
+  readonly deadlineMs?: number;
   readonly config?: object;
 }
 
@@ -40,7 +44,7 @@ export class SimulatedNode {
     client: SimulatedClient,
     ledger: KubernetesLedger,
     allocator: Allocator,
-    { cluster, timers }: NodeParts,
+    { cluster, timers, journal }: NodeParts,
   ) {
     this.name = name;
     this.ledger = ledger;
@@ -55,6 +59,8 @@ export class SimulatedNode {
       clock: timers,
       node: name,
       nonce,
+      timers,
+      promised: new PromisedDels(journal),
     });
   }
 
@@ -82,8 +88,12 @@ export class SimulatedNode {
   }
 
   call(command: string, call: SimulatedCall): Promise<CniAnswer> {
+    return this.service.call(this.request(command, call));
+  }
+
+  request(command: string, call: SimulatedCall): CniRequest {
     const { pod = 'web', uid = 'u1', container = 'C1', interfaceName = 'eth0' } = call;
-    return this.service.call({
+    return {
       calledAs: 'orbweaver',
       command,
       env: {
@@ -95,8 +105,8 @@ export class SimulatedNode {
       ownNetns: false,
       config: JSON.stringify({ cniVersion: '1.1.0', name: 'net', ipam: {}, ...call.config }),
       gone: call.gone ?? (() => false),
-      deadline: this.#timers.now() + 3_600_000,
-    });
+      deadline: this.#timers.now() + (call.deadlineMs ?? 3_600_000),
+    };
   }
 
   /** The process is gone: nothing more of it is sent, nothing that it waits for is heard. */

@@ -1,5 +1,5 @@
 /** Time that passes when the test says so. */
-import type { Timers } from '../../src/kube/timers.ts';
+import type { Timers } from '../../src/ipam/timers.ts';
 
 interface Alarm {
   readonly at: number;
