@@ -14,6 +14,7 @@
 
 import { OrbweaverError } from '../catalogue/errors.ts';
 import type { SlotConflict, UnitConflict } from '../ipam/ports.ts';
+import { pause, type Timers } from '../ipam/timers.ts';
 import { type Address, slotOf } from '../net/address.ts';
 import type { ApiOutcome, BlockApi } from './api.ts';
 import { backoffMs } from './backoff.ts';
@@ -22,7 +23,6 @@ import { blockWith, canShare, isRelease, judge, type Part, patchWith } from './b
 import { blockName, type IpBlock } from './ip-block.ts';
 import type { RequestGate } from './request-gate.ts';
 import { fenceOf } from './settle.ts';
-import { pause, type Timers } from './timers.ts';
 
 export interface LaneParts {
   readonly api: BlockApi;

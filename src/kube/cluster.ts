@@ -18,6 +18,7 @@ import type { Pool } from '../dialect/pool.ts';
 import { PoolRegistry } from '../dialect/pool-registry.ts';
 import { SPIDERPOOL_CONF_NAME, type SpiderpoolConf } from '../dialect/spiderpool-conf.ts';
 import type { Cluster } from '../ipam/ports.ts';
+import type { Timers } from '../ipam/timers.ts';
 import type { Family } from '../net/address.ts';
 import type { RangeSet } from '../net/range-set.ts';
 import type { ApiServer } from './api-server.ts';
@@ -25,7 +26,6 @@ import { KubeObjects } from './objects.ts';
 import { OwnerChain } from './owner-chain.ts';
 import { Reflector } from './reflector.ts';
 import { resourcePath, resourceTypes } from './resources.ts';
-import type { Timers } from './timers.ts';
 
 /** The kinds of which every object is watched. */
 const WHOLE_KINDS = [

@@ -21,6 +21,7 @@ import type {
   Unit,
   UnitWrite,
 } from '../ipam/ports.ts';
+import { pause, type Timers } from '../ipam/timers.ts';
 import { UnsettledError } from '../ipam/unsettled.ts';
 import { type Address, blockOf, equalAddresses, formatAddress } from '../net/address.ts';
 import { blockCidrText, type Cidr, cidrContains } from '../net/cidr.ts';
@@ -33,7 +34,6 @@ import { judge, type Part } from './block-patch.ts';
 import type { Intent, Journal } from './journal.ts';
 import { RequestGate } from './request-gate.ts';
 import { fateOf, fenceOf, revertOf } from './settle.ts';
-import { pause, type Timers } from './timers.ts';
 
 export interface KubernetesLedgerParts {
   readonly api: BlockApi;

@@ -6,9 +6,9 @@
  */
 import type { KubeObject } from '../dialect/kube-object.ts';
 import { type Controller, controllerOf, topController } from '../dialect/pod-owner.ts';
+import type { Timers } from '../ipam/timers.ts';
 import type { KubeObjects } from './objects.ts';
 import type { ResourceType } from './resources.ts';
-import type { Timers } from './timers.ts';
 
 /** How long a read is believed; owners of an object hardly ever change. */
 const BELIEVED_MS = 60_000;

@@ -3,8 +3,8 @@
  * no longer kept.
  */
 import type { KubeObject } from '../dialect/kube-object.ts';
+import type { Timers } from '../ipam/timers.ts';
 import type { ApiServer } from './api-server.ts';
-import type { Timers } from './timers.ts';
 
 export interface ObjectName {
   /** Empty for kinds without namespaces. */
