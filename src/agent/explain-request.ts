@@ -15,17 +15,20 @@ import { formatCidr } from '../net/cidr.ts';
 import type { ExplainedFamily, ExplainRequest, ExplainResponse } from './protocol.ts';
 
 /**
- * Explains one pod. Throws OBJECT_NOT_FOUND for a pod that is not there, OBJECT_INVALID for a
- * manifest that is no pod.
+ * Explains one pod; `knowNode` is called for its node first. Throws OBJECT_NOT_FOUND for a pod that is not
+ * there, OBJECT_INVALID for a manifest that is no pod.
  */
 export async function explainRequest(
   parts: Parts,
   request: ExplainRequest,
+  knowNode: (name: string) => Promise<void> = async () => {},
 ): Promise<ExplainResponse> {
   const pod =
     request.object === undefined
       ? await appliedPod(parts, request.namespace, request.name)
       : manifestPod(request.object);
+  const node = request.node ?? (pod.node || parts.node);
+  await knowNode(node);
   const explanation = explainPod(parts, {
     pod,
     node: request.node,
@@ -33,7 +36,6 @@ export async function explainRequest(
     calledAs: readCalledAs(request.calledAs ?? 'orbweaver'),
     config: request.config,
   });
-  const node = request.node ?? (pod.node || parts.node);
   return {
     pod: { namespace: pod.namespace, name: pod.name, node },
     held: heldAddresses(parts, pod),

@@ -63,9 +63,12 @@ export async function releaseAddress(parts: Parts, text: string | undefined): Pr
   }
 }
 
-/** GET /v1/ipam/check: reads the whole ledger and walks the whole engine. */
-export function checkAll(parts: Parts): CheckResponse {
-  const problems: CheckProblem[] = [];
+/**
+ * GET /v1/ipam/check: reads the whole ledger and walks the whole engine. `known` is what is wrong already where
+ * the ledger and the objects are kept.
+ */
+export function checkAll(parts: Parts, known: readonly CheckProblem[] = []): CheckResponse {
+  const problems: CheckProblem[] = known.slice(0, PROBLEMS_MAX);
   const fault = parts.allocator.verify();
   if (fault !== undefined) {
     problems.push({ ip: 'engine', what: `is inconsistent: ${fault}` });

@@ -196,6 +196,8 @@ export interface AgentResponse {
   readonly version: string;
   readonly node: string;
   readonly ready: boolean;
+  /** Why it is not ready. */
+  readonly waits?: string;
 }
 
 /** POST /v1/explain. Either an applied pod by name, or the manifest of one that need not exist. */

@@ -4,8 +4,8 @@ import { LIMITS } from '../catalogue/limits.ts';
 import type { Metrics } from '../http/metrics.ts';
 import type { JsonSchema, Received, Reply, Route } from '../http/route.ts';
 import type { Parts } from '../ipam/parts.ts';
-import type { ProjectionParts } from '../projection/projected-objects.ts';
-import { type BackupParts, makeBackup } from './backup-request.ts';
+import type { CommandParts } from './backend.ts';
+import { makeBackup } from './backup-request.ts';
 import { borrowedRows } from './borrowed.ts';
 import { explainRequest } from './explain-request.ts';
 import { checkAll, releaseAddress, showAddress, showPools } from './ipam-requests.ts';
@@ -14,7 +14,6 @@ import {
   applyObjects,
   deleteObjects,
   editMetadata,
-  type ObjectKeeper,
   patchObject,
   readObjects,
 } from './object-requests.ts';
@@ -31,17 +30,11 @@ import type {
   ReleaseRequest,
 } from './protocol.ts';
 
-export interface RouteParts {
+export interface RouteParts extends CommandParts {
   readonly ipam: Parts;
-  readonly keeper: ObjectKeeper;
-  readonly projection: ProjectionParts;
   readonly events: PodEvents;
-  readonly backup: BackupParts;
-  about(): AgentResponse;
   /** Told when an address was released by hand. */
   released(): void;
-  /** Resolves when pools that lost their last claim are gone, so that nobody is shown one. */
-  swept(): Promise<void>;
 }
 
 const REF = {
@@ -101,44 +94,83 @@ const EXPLAIN = body(
 const RELEASE = body({ ip: { type: 'string' } });
 const BACKUP = body({ path: { type: 'string' } });
 
-/** Routes of the command line. */
-export function commandRoutes(parts: RouteParts): Route[] {
-  const { keeper, projection, ipam, events } = parts;
+/**
+ * Routes of the command line. `parts` throws NOT_READY until the agent has read everything; `about` always
+ * answers.
+ */
+export function commandRoutes(
+  about: () => Promise<AgentResponse>,
+  parts: () => RouteParts,
+): Route[] {
   return [
-    get('/v1/agent', async () => parts.about()),
-    post<ApplyRequest>('/v1/apply', APPLY, (request) => applyObjects(keeper, request)),
-    post<DeleteRequest>('/v1/delete', DELETE, (request) => deleteObjects(keeper, request)),
-    get('/v1/objects', async ({ query }) => {
-      await parts.swept();
-      return readObjects(projection, query);
-    }),
-    post<AnnotateRequest>('/v1/annotate', EDIT, (request) =>
-      editMetadata(keeper, 'annotate', request),
+    get('/v1/agent', about),
+    post<ApplyRequest>('/v1/apply', APPLY, async (request) =>
+      applyObjects(parts().keeper, request),
     ),
-    post<AnnotateRequest>('/v1/label', EDIT, (request) => editMetadata(keeper, 'label', request)),
-    post<PatchRequest>('/v1/patch', PATCH, (request) => patchObject(keeper, request)),
-    post<ExplainRequest>('/v1/explain', EXPLAIN, (request) => explainRequest(ipam, request)),
+    post<DeleteRequest>('/v1/delete', DELETE, async (request) =>
+      deleteObjects(parts().keeper, request),
+    ),
+    get('/v1/objects', async ({ query }) => {
+      await parts().upToDate();
+      return readObjects(parts().projection, query);
+    }),
+    post<AnnotateRequest>('/v1/annotate', EDIT, async (request) =>
+      editMetadata(parts().keeper, 'annotate', request),
+    ),
+    post<AnnotateRequest>('/v1/label', EDIT, async (request) =>
+      editMetadata(parts().keeper, 'label', request),
+    ),
+    post<PatchRequest>('/v1/patch', PATCH, async (request) => patchObject(parts().keeper, request)),
+    post<ExplainRequest>('/v1/explain', EXPLAIN, async (request) => {
+      await parts().upToDate();
+      return explainRequest(parts().ipam, request, (node) => parts().knowNode(node));
+    }),
     get(
       '/v1/events',
       async ({ query }): Promise<EventsResponse> => ({
-        events: events.of(query.namespace ?? '', query.pod ?? ''),
+        events: parts().events.of(query.namespace ?? '', query.pod ?? ''),
       }),
     ),
-    get('/v1/ipam/pools', async ({ query }) => showPools(ipam, query.blocks === 'true')),
-    get('/v1/ipam/borrowed', async () => borrowedRows(ipam)),
-    get('/v1/ipam/address', async ({ query }) => showAddress(ipam, query.ip)),
-    get('/v1/ipam/check', async () => checkAll(ipam)),
-    post<BackupRequest>('/v1/backup', BACKUP, (request) => makeBackup(parts.backup, request)),
+    ...ipamRoutes(parts),
+    post<BackupRequest>('/v1/backup', BACKUP, async (request) =>
+      makeBackup(parts().backup, request),
+    ),
+  ];
+}
+
+function ipamRoutes(parts: () => RouteParts): Route[] {
+  /** The parts, once they show things as they are now. */
+  const upToDate = async (): Promise<RouteParts> => {
+    await parts().upToDate();
+    return parts();
+  };
+  return [
+    get('/v1/ipam/pools', async ({ query }) =>
+      showPools((await upToDate()).ipam, query.blocks === 'true'),
+    ),
+    get('/v1/ipam/borrowed', async () => borrowedRows((await upToDate()).ipam)),
+    get('/v1/ipam/address', async ({ query }) => showAddress((await upToDate()).ipam, query.ip)),
+    get('/v1/ipam/check', async () => {
+      const { ipam, problems } = await upToDate();
+      return checkAll(ipam, problems());
+    }),
     post<ReleaseRequest>('/v1/ipam/release', RELEASE, async ({ ip }) => {
+      const { ipam, released } = await upToDate();
       await releaseAddress(ipam, ip);
-      parts.released();
+      released();
       return {};
     }),
   ];
 }
 
-/** Routes that the TCP listener serves as well: figures and health. */
-export function publicRoutes(metrics: Metrics, ready: () => boolean): Route[] {
+/**
+ * Routes that the TCP listener serves as well: figures and health. `unready` says what keeps ADDs from being
+ * served, or undefined.
+ */
+export function publicRoutes(
+  metrics: Metrics,
+  unready: () => string | undefined | Promise<string | undefined>,
+): Route[] {
   const text = (status: number, words: string): Reply => ({
     status,
     body: words,
@@ -157,7 +189,10 @@ export function publicRoutes(metrics: Metrics, ready: () => boolean): Route[] {
       contentType: metrics.contentType,
     })),
     plain('/healthz', async () => text(200, 'ok\n')),
-    plain('/readyz', async () => (ready() ? text(200, 'ok\n') : text(503, 'not ready\n'))),
+    plain('/readyz', async () => {
+      const reason = await unready();
+      return reason === undefined ? text(200, 'ok\n') : text(503, `not ready: ${reason}\n`);
+    }),
   ];
 }
 

@@ -13,6 +13,8 @@ import type { PodEvents } from './pod-events.ts';
 export interface CallParts {
   /** Undefined until the agent has read its store, and again once it stops. */
   service(): { call(request: CniRequest): Promise<CniAnswer> } | undefined;
+  /** Why this verb is not served now, in a few words; undefined: it is. */
+  refusal?(command: string): string | undefined | Promise<string | undefined>;
   readonly clock: Clock;
   readonly events: PodEvents;
   /** Called where the use-cases never saw the call or did not answer in time. */
@@ -31,9 +33,10 @@ export async function serveCall(parts: CallParts, worded: WordedCall): Promise<C
     gone: () => expired || worded.gone(),
     deadline: parts.clock.now() + LIMITS.callDeadlineMs,
   };
+  const refusal = await parts.refusal?.(request.command);
   const service = parts.service();
-  if (service === undefined) {
-    return refuseUnready(parts, request);
+  if (service === undefined || refusal !== undefined) {
+    return refuseUnready(parts, request, refusal ?? 'the agent is starting or stopping');
   }
   const answer = await withinDeadline(service.call(request), () => {
     expired = true;
@@ -51,9 +54,9 @@ export async function serveCall(parts: CallParts, worded: WordedCall): Promise<C
 }
 
 /** STATUS has a code of its own for "not now"; every other verb is to be tried again. */
-function refuseUnready(parts: CallParts, request: CniRequest): CniAnswer {
+function refuseUnready(parts: CallParts, request: CniRequest, reason: string): CniAnswer {
   const code = request.command === 'STATUS' ? 'STATUS_UNAVAILABLE' : 'NOT_READY';
-  const error = new OrbweaverError(code, 'the agent is starting or stopping');
+  const error = new OrbweaverError(code, reason);
   parts.unanswered(request.command, error, 0);
   return errorAnswer(error, request, undefined);
 }

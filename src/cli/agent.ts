@@ -1,6 +1,8 @@
 /** `orbweaver agent`. */
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
+import type { AgentOptions as StartOptions } from '../agent/agent.ts';
+import { OrbweaverError } from '../catalogue/errors.ts';
 import { declareCommand, withSocket } from './command.ts';
 import { type Shell, type SocketOption, socketPath } from './shell.ts';
 import { ownVersion } from './version.ts';
@@ -9,6 +11,10 @@ interface AgentOptions extends SocketOption {
   readonly state: string;
   readonly node: string;
   readonly manifests?: string[];
+  readonly kubeconfig?: string;
+  readonly inCluster?: true;
+  readonly namespace: string;
+  readonly criSocket?: string;
   readonly listen?: string;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
@@ -19,12 +25,15 @@ export function agentCommand(shell: Shell): Command {
     usage: 'agent',
     summary: 'Serve the CNI plugin and these commands on a unix socket',
     more:
-      'Addresses and objects are kept in the state folder. The agent prints one line when it is ready; ' +
-      'SIGTERM and SIGINT end it after it has answered what is in flight.',
+      'Addresses and objects are kept in the state folder; with --kubeconfig or --in-cluster the API server ' +
+      'keeps them, and the state folder holds what the agent was about to write. The agent prints one line when its ' +
+      'socket answers; SIGTERM and SIGINT end it after it has answered what is in flight.',
     examples: [
       'agent --state ./state --socket ./run/cni.sock --node node1',
       'agent --state /var/lib/orbweaver --node $(hostname) --manifests /etc/orbweaver/pools',
       'agent --state ./state --node node1 --listen 127.0.0.1:9090',
+      'agent --state /var/lib/orbweaver --node worker-1 --kubeconfig /etc/orbweaver/kubeconfig',
+      'agent --state /var/lib/orbweaver --node "$NODE_NAME" --in-cluster',
     ],
   });
   withSocket(command);
@@ -35,6 +44,13 @@ export function agentCommand(shell: Shell): Command {
       '--manifests <path>',
       'a file or folder of manifests to apply at the start; may be repeated',
       (value: string, before: string[] | undefined) => [...(before ?? []), value],
+    )
+    .option('--kubeconfig <file>', 'the API server that keeps addresses and objects')
+    .option('--in-cluster', 'the same, by the service account of the pod that the agent runs in')
+    .option('--namespace <name>', 'in a cluster: where the Leases of the agents are', 'orbweaver')
+    .option(
+      '--cri-socket <path>',
+      "in a cluster: the container runtime's socket, to know which sandboxes still run",
     )
     .option('--listen <host:port>', 'also serve /metrics, /healthz and /readyz over TCP')
     .addOption(
@@ -53,11 +69,39 @@ async function run(shell: Shell, options: AgentOptions): Promise<void> {
     socket: socketPath(options.socket, shell.folder),
     node: options.node,
     version: ownVersion(),
-    manifests: { names: options.manifests ?? [], folder: shell.folder },
+    backend: backendOf(shell, options),
     logLevel: options.logLevel,
     ...(options.listen === undefined ? {} : { listen: options.listen }),
   });
   const tcp = agent.tcp === undefined ? '' : `, metrics on ${agent.tcp}`;
   shell.terminal.out(`orbweaver agent ready: node ${options.node}, socket ${agent.socket}${tcp}\n`);
   await agent.stopped;
+}
+
+/** Throws USAGE for options that do not go together. */
+function backendOf({ folder }: Shell, options: AgentOptions): StartOptions['backend'] {
+  const { kubeconfig, inCluster, manifests, criSocket, namespace } = options;
+  if (kubeconfig === undefined && inCluster === undefined) {
+    if (criSocket !== undefined) {
+      throw new OrbweaverError('USAGE', '--cri-socket is for an agent in a cluster only');
+    }
+    return { kind: 'embedded', manifests: { names: manifests ?? [], folder } };
+  }
+  const given = kubeconfig === undefined ? '--in-cluster' : '--kubeconfig';
+  if (kubeconfig !== undefined && inCluster !== undefined) {
+    throw new OrbweaverError('USAGE', '--kubeconfig and --in-cluster exclude each other');
+  }
+  if (manifests !== undefined) {
+    throw new OrbweaverError(
+      'USAGE',
+      `--manifests and ${given} exclude each other: the API server keeps the objects`,
+      `apply them with kubectl: kubectl apply -f ${manifests[0]}`,
+    );
+  }
+  return {
+    kind: 'kubernetes',
+    namespace,
+    ...(kubeconfig === undefined ? {} : { kubeconfig: resolve(folder, kubeconfig) }),
+    ...(criSocket === undefined ? {} : { criSocket: resolve(folder, criSocket) }),
+  };
 }
