@@ -158,10 +158,13 @@ function send(reply: FastifyReply, answer: Reply, state: ServerState): FastifyRe
   if (answer.contentType === '') {
     return reply.send();
   }
-  return reply
-    .header('content-type', answer.contentType ?? JSON_TYPE)
-    .header('content-length', Buffer.byteLength(answer.body))
-    .send(answer.body);
+  return (
+    reply
+      .header('content-type', answer.contentType ?? JSON_TYPE)
+      .header('content-length', Buffer.byteLength(answer.body))
+      // A text would get a charset added to a type that was given without one.
+      .send(answer.contentType === undefined ? answer.body : Buffer.from(answer.body))
+  );
 }
 
 function lastOfEach(query: Record<string, string | string[]>): Record<string, string> {

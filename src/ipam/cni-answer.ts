@@ -20,6 +20,11 @@ export interface CniErrorBody {
 const SPIDERPOOL_PREFIX =
   'spiderpool IP allocation error: [POST /ipam/ip][500] postIpamIpFailure  ';
 
+/** A message as Spiderpool's agent says it to its plugin, which puts the prefix in front itself. */
+export function withoutSpiderpoolPrefix(message: string): string {
+  return message.startsWith(SPIDERPOOL_PREFIX) ? message.slice(SPIDERPOOL_PREFIX.length) : message;
+}
+
 /** Codes whose text is Spiderpool's agent speaking, so that its plugin's prefix belongs in front. */
 const SPOKEN_BY_AGENT = new Set([
   'ANNOTATION_INVALID',
