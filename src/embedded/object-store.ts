@@ -10,6 +10,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { LIMITS } from '../catalogue/limits.ts';
 import { admit } from '../dialect/admission.ts';
+import { admissionWorld } from '../dialect/admission-world.ts';
 import { canonicalObject } from '../dialect/canonical-object.ts';
 import { type Kind, type KindId, kindById, kindOf } from '../dialect/kinds.ts';
 import { type Platform, platformOf, withKnownLabels } from '../dialect/known-labels.ts';
@@ -18,7 +19,7 @@ import { isPoolKind, type PoolRegistry } from '../dialect/pool-registry.ts';
 import { type Expansion, expandWorkload, isWorkload } from '../dialect/workloads.ts';
 import type { Clock } from '../ipam/ports.ts';
 import type { GroupCommit } from '../sqlite/group-commit.ts';
-import { admissionWorld, heldCount } from './admission-world.ts';
+import { heldAddresses, heldCount } from './held-addresses.ts';
 import type { EmbeddedLedger } from './ledger.ts';
 import {
   checkOwnership,
@@ -447,7 +448,7 @@ export class ObjectStore {
   }
 
   #world(kind: KindId) {
-    return admissionWorld(kind, this.#registry, this.#ledger);
+    return admissionWorld(kind, this.#registry, heldAddresses(this.#registry, this.#ledger));
   }
 
   #now(): string {
