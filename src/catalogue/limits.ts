@@ -44,6 +44,8 @@ export const LIMITS = {
   watchSilenceMs: 90_000,
   /** A kind that the API server does not serve is looked for again after this many milliseconds. */
   unservedKindMs: 30_000,
+  /** What was read of a pool's blocks this many milliseconds ago or less serves to call it used out. */
+  freshReadMs: 1_000,
   /** A commit to the API server is given up after this many milliseconds, and settled behind the answer. */
   apiCommitMs: 15_000,
   /** STATUS answers 50 once the API server has not answered for this many milliseconds. */

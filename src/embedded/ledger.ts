@@ -144,6 +144,8 @@ class Lost extends Error {
 }
 
 export class EmbeddedLedger implements Ledger {
+  /** The lock on the state folder keeps others out. */
+  readonly shared = undefined;
   readonly #database: Database;
   readonly #commits: GroupCommit;
   readonly #clock: Clock;

@@ -11,7 +11,7 @@ import { type Exhausted, exhaustedGroupsError, type PoolCounts } from '../choose
 import type { Pool } from '../dialect/pool.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Address } from '../net/address.ts';
-import { formatCidr } from '../net/cidr.ts';
+import { type Cidr, formatCidr } from '../net/cidr.ts';
 import { RangeSet } from '../net/range-set.ts';
 import { type CopyParts, EngineCopy } from './engine-copy.ts';
 import { type HeldSlot, type Hold, Holds } from './holds.ts';
@@ -101,15 +101,20 @@ export class Allocator {
   }
 
   /**
-   * The lines of these addresses changed: the engine shows what the ledger says now. It is read again rather
-   * than passed in, because news may arrive late: the slot may have been given to another hold since.
+   * The lines of these addresses and the owners of these units changed: the engine shows what the ledger says
+   * now. It is read again rather than passed in, because news may arrive late: the slot may have been given to
+   * another hold since.
    */
-  learn(addresses: readonly Address[]): void {
+  learn(addresses: readonly Address[], units: readonly Cidr[] = []): void {
     this.#copy.follow(() => {
       for (const address of addresses) {
         if (!this.#holds.has(address)) {
           this.#copy.show(address, this.#ledger.line(address));
         }
+      }
+      for (const cidr of units) {
+        const pending = this.#holds.pending.of(cidr);
+        this.#copy.showUnit(cidr, pending?.write.now ?? this.#ledger.unit(cidr));
       }
     });
   }

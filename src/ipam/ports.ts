@@ -129,8 +129,27 @@ export interface BlockState {
   readonly resting: readonly { readonly slot: number; readonly until: number }[];
 }
 
+/**
+ * A ledger that agents of other nodes write to as well: what is read of it is what was last seen, and may be
+ * old. A write that was decided on old news is lost, and then the news is there.
+ */
+export interface SharedLedger {
+  /**
+   * Reads anew the blocks that these addresses lie in, once for all who ask at about the same time; what was
+   * read LIMITS.freshReadMs ago or less serves too (rule 11). Resolves when reads of the ledger show it. Rejects
+   * with API_SERVER_AWAY, by `deadline` (milliseconds since the epoch) at the latest.
+   */
+  refresh(addresses: readonly RangeSet[], deadline: number): Promise<void>;
+}
+
 /** The truth about who holds which address (I2). Reads are synchronous and see everything durable. */
 export interface Ledger {
+  /**
+   * Undefined where nobody else writes, as on one machine: then every read is the latest there is. Otherwise
+   * searches of different nodes begin at different places, and nothing is refused for being taken before it was
+   * read anew.
+   */
+  readonly shared: SharedLedger | undefined;
   /**
    * All writes land together or none does; a unit's owner is written no later than the slots. A write whose
    * own nonce is there already counts as landed, so several calls may carry the same write of a unit. Resolves

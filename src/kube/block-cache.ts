@@ -46,8 +46,13 @@ export interface Quarantined {
   readonly fault: string;
 }
 
-/** Told the addresses whose lines are others than before. */
-export type ChangeListener = (addresses: readonly Address[]) => void;
+/** Addresses whose lines, and affinity units whose owners, are others than before. */
+export interface Change {
+  readonly addresses: readonly Address[];
+  readonly units: readonly Cidr[];
+}
+
+export type ChangeListener = (change: Change) => void;
 
 const byOrder = (a: Claim, b: Claim) => a.order - b.order || compareAddresses(a.address, b.address);
 
@@ -103,13 +108,23 @@ export class BlockCache {
 
   /**
    * Blocks that a whole list of version `resourceVersion` did not have are gone, unless they were made later.
+   * `listable` says which ones the list would have had.
    */
-  dropUnlisted(listed: ReadonlySet<string>, resourceVersion: string): void {
-    for (const block of this.#blocks.values()) {
-      if (!listed.has(block.name) && isOlder(block.resourceVersion, resourceVersion)) {
-        this.drop(block.first);
+  dropUnlisted(
+    listed: ReadonlySet<string>,
+    resourceVersion: string,
+    listable: (first: Address) => boolean = () => true,
+  ): void {
+    for (const { first, name, resourceVersion: seen } of this.#blocks.values()) {
+      if (!listed.has(name) && listable(first) && isOlder(seen, resourceVersion)) {
+        this.drop(first);
       }
     }
+  }
+
+  /** The first addresses of all known blocks, in address order. */
+  firsts(): Address[] {
+    return this.#sorted().map(({ first }) => first);
   }
 
   /** What was edited by hand, by block. */
@@ -207,18 +222,19 @@ export class BlockCache {
     } else {
       this.#blocks.set(keyOf(first), after);
     }
-    const changed: Address[] = [];
+    const addresses: Address[] = [];
     for (let slot = 0; slot < 64; slot += 1) {
       const old = before?.slots.get(slot)?.line;
       const now = after?.slots.get(slot)?.line;
       if (old !== now) {
         this.#index(old, 'remove');
         this.#index(now, 'add');
-        changed.push(addressInBlock(first, slot));
+        addresses.push(addressInBlock(first, slot));
       }
     }
-    if (changed.length > 0) {
-      this.#onChange(changed);
+    const units = changedUnits(before, after);
+    if (addresses.length + units.length > 0) {
+      this.#onChange({ addresses, units });
     }
   }
 
@@ -229,6 +245,21 @@ export class BlockCache {
       this.#byContainer[step](containerKey(attachment.network, attachment.containerId), line);
     }
   }
+}
+
+function changedUnits(before: CachedBlock | undefined, after: CachedBlock | undefined): Cidr[] {
+  const changed = new Map<string, Cidr>();
+  for (const [one, other] of [
+    [before, after],
+    [after, before],
+  ]) {
+    for (const [key, { text, unit }] of one?.units ?? []) {
+      if (other?.units.get(key)?.text !== text) {
+        changed.set(key, unit.cidr);
+      }
+    }
+  }
+  return [...changed.values()];
 }
 
 class ClaimIndex {

@@ -17,6 +17,7 @@ import type {
   Ledger,
   Line,
   Resting,
+  SharedLedger,
   SlotWrite,
   Unit,
   UnitWrite,
@@ -30,7 +31,9 @@ import { backoffMs } from './backoff.ts';
 import { BlockCache, type ChangeListener, type Quarantined } from './block-cache.ts';
 import { BlockLane, type PartEnd, type Ticket } from './block-lane.ts';
 import { writeLine, writeUnit } from './block-line.ts';
+import { listBlocks } from './block-list.ts';
 import { judge, type Part } from './block-patch.ts';
+import { FreshRead } from './fresh-read.ts';
 import type { Intent, Journal } from './journal.ts';
 import { RequestGate } from './request-gate.ts';
 import { fateOf, fenceOf, revertOf } from './settle.ts';
@@ -64,11 +67,14 @@ export class KubernetesLedger implements Ledger {
   readonly #cache: BlockCache;
   readonly #gate = new RequestGate(LIMITS.apiRequestsMax);
   readonly #lanes = new Map<string, BlockLane>();
+  readonly shared: SharedLedger;
   #closed = false;
 
   private constructor(parts: KubernetesLedgerParts) {
     this.#parts = parts;
     this.#cache = new BlockCache(parts.onChange);
+    const { api, timers, random } = parts;
+    this.shared = new FreshRead({ api, cache: this.#cache, gate: this.#gate, timers, random });
   }
 
   /**
@@ -85,8 +91,13 @@ export class KubernetesLedger implements Ledger {
 
   /** Reads all blocks anew, from etcd. Resolves when a whole list was read; tries until then. */
   async refresh(): Promise<void> {
-    for (let failures = 1; !(await this.#list()); failures += 1) {
-      await pause(this.#parts.timers, backoffMs(failures, this.#parts.random));
+    const { api, timers, random } = this.#parts;
+    for (let failures = 1; ; failures += 1) {
+      const { kind } = await listBlocks(api, this.#cache);
+      if (kind === 'ok') {
+        return;
+      }
+      await pause(timers, backoffMs(failures, random));
     }
   }
 
@@ -319,31 +330,6 @@ export class KubernetesLedger implements Ledger {
       this.#lanes.set(key, lane);
     }
     return lane.submit(part);
-  }
-
-  /** One whole list, page by page; false where it could not be read. */
-  async #list(): Promise<boolean> {
-    const listed = new Set<string>();
-    let next: string | undefined;
-    for (;;) {
-      const outcome = await this.#parts.api.list({
-        limit: LIMITS.blocksPageMax,
-        ...(next === undefined ? {} : { continue: next }),
-      });
-      if (outcome.kind !== 'ok') {
-        return false;
-      }
-      const { blocks, resourceVersion } = outcome.value;
-      for (const block of blocks) {
-        listed.add(block.metadata.name);
-        this.#cache.put(block);
-      }
-      next = outcome.value.continue;
-      if (next === undefined) {
-        this.#cache.dropUnlisted(listed, resourceVersion);
-        return true;
-      }
-    }
   }
 }
 

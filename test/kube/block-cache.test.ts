@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import type { Unit } from '../../src/ipam/ports.ts';
 import { BlockCache } from '../../src/kube/block-cache.ts';
 import { blockWith } from '../../src/kube/block-patch.ts';
 import type { IpBlock } from '../../src/kube/ip-block.ts';
 import { type Address, blockOf, formatAddress } from '../../src/net/address.ts';
-import { addressOf, claimOf, writeOf } from '../support/lines.ts';
+import { formatCidr } from '../../src/net/cidr.ts';
+import { addressOf, claimOf, unitOf, writeOf } from '../support/lines.ts';
 
 /** A block with these addresses claimed, as a server has it in this version. */
 function blockAt(resourceVersion: string, ...addresses: string[]): IpBlock {
@@ -37,7 +39,7 @@ describe('the copy of the blocks', () => {
 
   test('tells the addresses whose lines changed, and no others', () => {
     const told: string[][] = [];
-    const cache = new BlockCache((addresses) => told.push(addresses.map(formatAddress)));
+    const cache = new BlockCache(({ addresses }) => told.push(addresses.map(formatAddress)));
     cache.put(blockAt('1', '10.0.0.1', '10.0.0.2'));
     cache.put(blockAt('2', '10.0.0.1', '10.0.0.3'));
     cache.put(blockAt('3', '10.0.0.1', '10.0.0.3'));
@@ -49,6 +51,23 @@ describe('the copy of the blocks', () => {
     ]);
     expect(cache.claimsOfPod('default', 'web')).toEqual([]);
     expect(cache.claimsOfContainer('net', 'c1')).toEqual([]);
+  });
+
+  test('tells the units whose owner changed, and no others', () => {
+    const told: string[][] = [];
+    const cache = new BlockCache(({ units }) => told.push(units.map(formatCidr)));
+    const unitsOf = (version: string, ...units: Unit[]) => {
+      const writes = units.map((now) => ({ was: undefined, now }));
+      const first = addressOf('10.0.0.0');
+      const block = blockWith(first, [{ first, writes: [], units: writes }]);
+      cache.put({ ...block, metadata: { ...block.metadata, uid: 'u', resourceVersion: version } });
+    };
+    const [a, b, c] = [unitOf('10.0.0.0/27'), unitOf('10.0.0.32/27'), unitOf('10.0.0.0/27', 'n2')];
+    unitsOf('1', a);
+    unitsOf('2', a, b);
+    unitsOf('3', c, b);
+    unitsOf('4', b);
+    expect(told).toEqual([['10.0.0.0/27'], ['10.0.0.32/27'], ['10.0.0.0/27'], ['10.0.0.0/27']]);
   });
 
   const edits: [string, (spec: IpBlock['spec']) => Partial<IpBlock['spec']>, string][] = [

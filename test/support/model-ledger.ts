@@ -28,6 +28,7 @@ const byAddress = (a: Line, b: Line) => compareAddresses(a.address, b.address);
 const byOrder = (a: Claim, b: Claim) => a.order - b.order || byAddress(a, b);
 
 export class ModelLedger implements Ledger {
+  readonly shared = undefined;
   readonly #lines = new Map<string, Line>();
   readonly #units = new Map<string, Unit>();
 

@@ -73,7 +73,7 @@ export class SimulatedNode {
       journal: parts.journal,
       timers: parts.timers,
       random: parts.random ?? (() => 0.5),
-      onChange: (addresses) => allocator?.learn(addresses),
+      onChange: (change) => allocator?.learn(change.addresses, change.units),
     });
     allocator = new Allocator({ ledger, cluster: parts.cluster, clock: parts.timers });
     return new SimulatedNode(name, client, ledger, allocator, parts);

@@ -12,6 +12,7 @@ interface Waiting {
 }
 
 export class GatedLedger implements Ledger {
+  readonly shared = undefined;
   readonly #behind: Ledger;
   readonly #waiting: Waiting[] = [];
   /** Sees every commit before it waits. */
