@@ -82,6 +82,17 @@ export function parseManifests(text: string, sourceName: string): KubeObject[] {
   return objects;
 }
 
+/**
+ * The values of a text's documents, whatever they are, without the empty ones. `sourceName` is the file that errors
+ * name; they are those of `parseManifests` up to nesting.
+ */
+export function parseValues(text: string, sourceName: string): unknown[] {
+  const lines = new LineCounter();
+  return readDocuments(text, sourceName, lines)
+    .map((document) => toValue(document, `${sourceName}:${lineOf(document, lines)}`))
+    .filter((value) => value !== null && value !== undefined);
+}
+
 function readDocuments(text: string, sourceName: string, lines: LineCounter): Document[] {
   const deep = lineNestedDeeper(text, LIMITS.manifestDepthMax + 1);
   if (deep !== undefined) {

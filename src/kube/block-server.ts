@@ -12,6 +12,13 @@ interface IpBlockList {
   readonly items: readonly IpBlock[];
 }
 
+/** A list or a create that is not found: nothing would change by reading anew. */
+const NOT_SERVED: ApiOutcome<never> = {
+  kind: 'refused',
+  reason: 'the API server does not serve IPBlocks: deploy/crds/ipblock.yaml is not applied',
+  status: 404,
+};
+
 export class BlockServer implements BlockApi {
   readonly #api: ApiServer;
 
@@ -32,7 +39,7 @@ export class BlockServer implements BlockApi {
       path: resourcePath(IP_BLOCKS, { query: { limit, labelSelector, continue: query.continue } }),
     });
     if (outcome.kind !== 'ok') {
-      return outcome;
+      return outcome.kind === 'not-found' ? NOT_SERVED : outcome;
     }
     const { metadata, items } = outcome.value;
     return {
@@ -46,8 +53,10 @@ export class BlockServer implements BlockApi {
     };
   }
 
-  create(block: IpBlock): Promise<ApiOutcome<IpBlock>> {
-    return this.#api.request({ method: 'POST', path: resourcePath(IP_BLOCKS), body: block });
+  async create(block: IpBlock): Promise<ApiOutcome<IpBlock>> {
+    const path = resourcePath(IP_BLOCKS);
+    const outcome = await this.#api.request<IpBlock>({ method: 'POST', path, body: block });
+    return outcome.kind === 'not-found' ? NOT_SERVED : outcome;
   }
 
   patch(name: string, operations: readonly PatchOperation[]): Promise<ApiOutcome<IpBlock>> {

@@ -1,10 +1,22 @@
 /**
- * A copy of a list of objects that follows the API server: list, then watch, and again when the watch's place is
- * no longer kept.
+ * A copy of a list of objects that follows the API server.
+ *
+ *     list ─► watch ─┬─ ended, broken ─► watch on from the last version seen
+ *      ▲             └─ expired, or broken several times in a row ─┐
+ *      └───────────────────────────────────────────────────────────┘ what is gone meanwhile is told, too
+ *
+ * Neither a list nor an event puts an older object in the place of a newer one. Only where a whole list out of etcd
+ * is older than what was seen before, etcd was restored from a backup, and the list counts.
  */
+import { LIMITS } from '../catalogue/limits.ts';
 import type { KubeObject } from '../dialect/kube-object.ts';
-import type { Timers } from '../ipam/timers.ts';
-import type { ApiServer } from './api-server.ts';
+import { pause, type Timers } from '../ipam/timers.ts';
+import type { ApiOutcome } from './api.ts';
+import type { ApiServer, WatchEnd, WatchEvent } from './api-server.ts';
+import { backoffMs } from './backoff.ts';
+import { listObjects, type ObjectList } from './object-list.ts';
+import { isOlder } from './resource-version.ts';
+import { withQuery } from './resources.ts';
 
 export interface ObjectName {
   /** Empty for kinds without namespaces. */
@@ -20,6 +32,8 @@ export interface ReflectorParts {
    */
   readonly path: string | readonly string[];
   readonly query?: { readonly fieldSelector?: string; readonly labelSelector?: string };
+  /** Where the first list comes from; default: `etcd`. */
+  readonly from?: 'etcd' | 'any';
   readonly timers: Timers;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -33,32 +47,245 @@ export interface ReflectorParts {
   readonly onSync?: () => void;
 }
 
-export class Reflector {
-  readonly #objects = new Map<string, KubeObject>();
-  #synced = false;
-  readonly synced: Promise<void>;
+/** So many watches in a row that break at once are enough: the list is read anew. */
+const BROKEN_WATCHES_MAX = 3;
 
-  constructor(_parts: ReflectorParts) {
-    this.synced = Promise.resolve();
+export class Reflector {
+  /** Resolves after the first whole list; never where `close` comes before it. */
+  readonly synced: Promise<void>;
+  readonly #parts: ReflectorParts;
+  readonly #paths: readonly string[];
+  readonly #objects = new Map<string, KubeObject>();
+  readonly #closing = new AbortController();
+  #resolveSynced!: () => void;
+  #isSynced = false;
+  #started = false;
+  /** Everything up to it was seen. */
+  #resourceVersion = '';
+  #failure: string | undefined;
+
+  constructor(parts: ReflectorParts) {
+    this.#parts = parts;
+    this.#paths = typeof parts.path === 'string' ? [parts.path] : parts.path;
+    this.synced = new Promise((resolve) => {
+      this.#resolveSynced = resolve;
+    });
   }
 
+  /** Begins to follow; a second call does nothing. */
   start(): void {
-    this.#synced = true;
+    if (!this.#started) {
+      this.#started = true;
+      void this.#follow();
+    }
   }
 
   get isSynced(): boolean {
-    return this.#synced;
+    return this.#isSynced;
   }
 
+  /** Why the copy may be old, in words; undefined while it is followed. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  /** All objects, or those of one namespace, in no order. */
   list(namespace?: string): KubeObject[] {
-    return [...this.#objects.values()].filter(
-      ({ metadata }) => namespace === undefined || metadata.namespace === namespace,
-    );
+    const all = [...this.#objects.values()];
+    return namespace === undefined
+      ? all
+      : all.filter(({ metadata }) => metadata.namespace === namespace);
   }
 
+  /** `namespace` is empty for kinds without. */
   get(namespace: string, name: string): KubeObject | undefined {
-    return this.#objects.get(`${namespace}/${name}`);
+    return this.#objects.get(keyOf({ namespace, name }));
   }
 
-  close(): void {}
+  /** Follows no more; nothing is told from here on. */
+  close(): void {
+    this.#closing.abort();
+  }
+
+  async #follow(): Promise<void> {
+    let failures = 0;
+    let from = this.#parts.from ?? 'etcd';
+    while (!this.#isClosed) {
+      const { path, outcome } = await this.#list(from);
+      if (this.#isClosed) {
+        return;
+      }
+      if (outcome.kind === 'ok' && path !== undefined) {
+        failures = 0;
+        this.#takeList(outcome.value);
+        await this.#watchOn(path);
+      } else if (outcome.kind === 'not-found') {
+        await this.#unserved();
+      } else {
+        failures += 1;
+        this.#failure = textOf(outcome);
+        const least = outcome.kind === 'busy' ? outcome.retryAfterMs : 0;
+        await this.#rest(least + backoffMs(failures, this.#parts.random));
+      }
+      // What the server's cache has may be older than what was seen.
+      from = 'etcd';
+    }
+  }
+
+  /** The list at the first path that is served. */
+  async #list(
+    from: 'etcd' | 'any',
+  ): Promise<{ path: string | undefined; outcome: ApiOutcome<ObjectList> }> {
+    const { api, query } = this.#parts;
+    for (const path of this.#paths) {
+      const outcome = await listObjects(api, path, {
+        ...query,
+        from,
+        signal: this.#closing.signal,
+      });
+      if (outcome.kind !== 'not-found') {
+        return { path, outcome };
+      }
+    }
+    return { path: undefined, outcome: { kind: 'not-found' } };
+  }
+
+  /** A list that was there is given up only when it is still not served after a while: a server may be starting. */
+  async #unserved(): Promise<void> {
+    if (this.#objects.size === 0) {
+      this.#failure = undefined;
+      this.#tellSynced();
+      return this.#rest(LIMITS.unservedKindMs);
+    }
+    this.#failure = 'the API server does not serve the kind any more';
+    await this.#rest(LIMITS.unservedKindMs);
+    const { outcome } = this.#isClosed ? { outcome: undefined } : await this.#list('etcd');
+    if (outcome?.kind === 'not-found' && !this.#isClosed) {
+      this.#takeList({ items: [], resourceVersion: '' });
+    }
+  }
+
+  /** Watches until the list must be read anew. */
+  async #watchOn(path: string): Promise<void> {
+    const { api, query = {}, random } = this.#parts;
+    for (let broken = 0; !this.#isClosed; ) {
+      let heard = false;
+      const end: WatchEnd = await api.watch(withQuery(path, query), {
+        resourceVersion: this.#resourceVersion,
+        signal: this.#closing.signal,
+        onEvent: (event) => {
+          heard = true;
+          this.#failure = undefined;
+          this.#takeEvent(event);
+        },
+      });
+      if (this.#isClosed || end.kind === 'expired') {
+        return;
+      }
+      if (end.kind === 'broken') {
+        this.#failure = end.reason;
+      }
+      // One that ends at once is as good as broken: it must not be asked for again and again.
+      broken = heard ? 0 : broken + 1;
+      if (end.kind === 'broken' && broken >= BROKEN_WATCHES_MAX) {
+        return this.#rest(end.retryAfterMs + backoffMs(broken, random));
+      }
+      const least = end.kind === 'broken' ? end.retryAfterMs : 0;
+      await this.#rest(least + (broken === 0 ? 0 : backoffMs(broken, random)));
+    }
+  }
+
+  #takeEvent({ type, object }: WatchEvent): void {
+    if (this.#isClosed) {
+      return;
+    }
+    const { resourceVersion } = object.metadata;
+    if (resourceVersion !== undefined && !isOlder(resourceVersion, this.#resourceVersion)) {
+      this.#resourceVersion = resourceVersion;
+    }
+    if (type === 'BOOKMARK') {
+      return;
+    }
+    const before = this.#objects.get(keyOf(nameOf(object)));
+    if (!isOlder(resourceVersion, before?.metadata.resourceVersion)) {
+      this.#put(nameOf(object), type === 'DELETED' ? undefined : object);
+    }
+  }
+
+  #takeList({ items, resourceVersion }: ObjectList): void {
+    const restored = isOlder(resourceVersion, this.#resourceVersion);
+    this.#resourceVersion = resourceVersion;
+    this.#failure = undefined;
+    const listed = new Set<string>();
+    for (const item of items) {
+      const key = keyOf(nameOf(item));
+      listed.add(key);
+      const before = this.#objects.get(key);
+      const version = item.metadata.resourceVersion;
+      const same = before !== undefined && before.metadata.resourceVersion === version;
+      if (!same && (restored || !isOlder(version, before?.metadata.resourceVersion))) {
+        this.#put(nameOf(item), item);
+      }
+    }
+    for (const [key, object] of [...this.#objects]) {
+      if (!listed.has(key)) {
+        this.#put(nameOf(object), undefined);
+      }
+    }
+    this.#tellSynced();
+  }
+
+  #put(name: ObjectName, object: KubeObject | undefined): void {
+    const key = keyOf(name);
+    const before = this.#objects.get(key);
+    if (object === undefined) {
+      this.#objects.delete(key);
+    } else {
+      this.#objects.set(key, object);
+    }
+    if (object === undefined && before === undefined) {
+      return;
+    }
+    try {
+      this.#parts.onChange?.(name, object, before);
+    } catch (error) {
+      // Neither the copy nor the others that follow it suffer; the process hears of it as of any fault.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+
+  #tellSynced(): void {
+    this.#isSynced = true;
+    this.#resolveSynced();
+    this.#parts.onSync?.();
+  }
+
+  get #isClosed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  async #rest(ms: number): Promise<void> {
+    const { signal } = this.#closing;
+    let wake = () => {};
+    const closed = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    signal.addEventListener('abort', wake);
+    await Promise.race([pause(this.#parts.timers, ms), closed]);
+    signal.removeEventListener('abort', wake);
+  }
+}
+
+function nameOf({ metadata }: KubeObject): ObjectName {
+  return { namespace: metadata.namespace ?? '', name: metadata.name };
+}
+
+function keyOf({ namespace, name }: ObjectName): string {
+  return `${namespace}/${name}`;
+}
+
+function textOf(outcome: ApiOutcome<unknown>): string {
+  return 'reason' in outcome ? outcome.reason : outcome.kind;
 }

@@ -60,6 +60,12 @@ export const VALIDATING_WEBHOOKS: ResourceType = {
   namespaced: false,
 };
 
+/** Calico's first version has another name for one of its kinds. */
+const OLDER_NAMES: Readonly<Record<string, { readonly plural: string; readonly kind: string }>> = {
+  'ipamconfigurations.crd.projectcalico.org': { plural: 'ipamconfigs', kind: 'IPAMConfig' },
+};
+const NEWER_KINDS: ReadonlyMap<string, string> = new Map([['IPAMConfig', 'IPAMConfiguration']]);
+
 /**
  * The types under which a server may have the objects of a kind, the preferred first: Calico's are
  * `projectcalico.org/v3` where its own API server runs, and `crd.projectcalico.org/v1` elsewhere.
@@ -71,8 +77,21 @@ export function resourceTypes(resource: Resource): readonly ResourceType[] {
   const { apiVersions, plural, namespaced } = kindById(resource);
   return apiVersions.map((apiVersion) => {
     const [version = '', group = ''] = apiVersion.split('/').reverse();
-    return { group, version, plural, namespaced };
+    const older = OLDER_NAMES[`${plural}.${group}`];
+    return { group, version, plural: older?.plural ?? plural, namespaced };
   });
+}
+
+/** `apiVersion` and `kind` of an object where it is kept as this type. */
+export function versionOf(
+  object: { readonly kind: string },
+  { group, version, plural }: ResourceType,
+): { readonly apiVersion: string; readonly kind: string } {
+  const older = Object.values(OLDER_NAMES).find((names) => names.plural === plural);
+  return {
+    apiVersion: group === '' ? version : `${group}/${version}`,
+    kind: older?.kind ?? NEWER_KINDS.get(object.kind) ?? object.kind,
+  };
 }
 
 /** The path of a list, an object or a subresource, with its query. Of several types of a kind, the preferred. */

@@ -39,6 +39,10 @@ const sources = trackedFiles('src').filter((path) => path.endsWith('.ts'));
 const floorOf = (folder: string) => FLOORS.findIndex((floor) => floor.includes(folder));
 const folderOf = (path: string) => path.split('/')[1] as string;
 
+/** `@scope/name/file.js` → `@scope/name`. */
+const packageOf = (name: string) =>
+  name.startsWith('node:') ? name : (/^(?:@[^/]+\/)?[^/]+/.exec(name)?.[0] ?? name);
+
 describe('src', () => {
   test('has only the folders of the house', () => {
     const folders = new Set(sources.map(folderOf));
@@ -56,7 +60,7 @@ describe('src', () => {
 
   test.each(sources)('%s takes libraries through their entrance', (path) => {
     const wrong = importsOf(path).filter((name) => {
-      const entrance = ENTRANCE[name];
+      const entrance = ENTRANCE[packageOf(name)];
       return name.startsWith('node:') || name.startsWith('.')
         ? entrance !== undefined && entrance !== folderOf(path)
         : entrance !== folderOf(path);
