@@ -30,6 +30,7 @@ const ENTRANCE: Record<string, string> = {
   '@grpc/grpc-js': 'cri',
   '@grpc/proto-loader': 'cri',
   '@peculiar/x509': 'controller',
+  'reflect-metadata': 'controller',
   yaml: 'dialect',
   commander: 'cli',
   '@assemblyscript/loader': 'engine',
