@@ -20,6 +20,7 @@ import { PodEvents } from './pod-events.ts';
 import { poolUsage } from './pool-usage.ts';
 import type { AgentResponse } from './protocol.ts';
 import { commandRoutes, publicRoutes, type RouteParts } from './routes.ts';
+import { refusePath, spiderpoolApiRoutes } from './spiderpool-api.ts';
 
 export interface AgentOptions {
   /** State folder; made if missing. */
@@ -34,6 +35,8 @@ export interface AgentOptions {
   readonly backend:
     | ({ readonly kind: 'embedded' } & EmbeddedBackendOptions)
     | ({ readonly kind: 'kubernetes' } & KubernetesBackendOptions);
+  /** Absolute path of a further socket, with Spiderpool's agent API. */
+  readonly spiderpoolSocket?: string;
   /** HOST:PORT of a further listener for metrics and health. */
   readonly listen?: string;
   readonly logLevel: LogLevel;
@@ -66,7 +69,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const running = new RunningAgent(options, log, await backendOf(options, log));
   try {
     await running.open();
-    await running.listenOnSocket();
+    await running.listenOnSockets();
     if (listen !== undefined) {
       await running.listenOnTcp(listen);
     }
@@ -138,25 +141,22 @@ class RunningAgent implements Agent {
     });
   }
 
-  async listenOnSocket(): Promise<void> {
+  async listenOnSockets(): Promise<void> {
+    const { socket, spiderpoolSocket } = this.#options;
+    const calls = this.#callParts();
     const routes = [
-      cniRoute({
-        service: () => (this.#stopping ? undefined : this.#service),
-        refusal: (verb) => this.#refusal(verb),
-        clock: this.#backend.clock,
-        events: this.#events,
-        unanswered: (verb, error, ms) =>
-          observeUnanswered(this.#log, this.#metrics, verb, error, ms),
-      }),
+      cniRoute(calls),
       ...commandRoutes(
         () => this.#about(),
         () => this.#routeParts(),
       ),
       ...this.#publicRoutes(),
     ];
-    const http = await buildServer(routes, refuseJson);
-    await listenOnSocket(http.server, this.#options.socket);
-    this.#servers.push(http);
+    await this.#listen(await buildServer(routes, refuseJson), socket);
+    if (spiderpoolSocket !== undefined) {
+      const api = spiderpoolApiRoutes({ ...calls, released: () => this.#backend.freed() });
+      await this.#listen(await buildServer(api, refusePath), spiderpoolSocket);
+    }
   }
 
   async listenOnTcp(address: { host: string; port: number }): Promise<void> {
@@ -194,6 +194,22 @@ class RunningAgent implements Agent {
     await this.#backend.close();
     this.#log.info({}, 'stopped');
     this.#log.close();
+  }
+
+  async #listen(http: HttpServer, socket: string): Promise<void> {
+    await listenOnSocket(http.server, socket);
+    this.#servers.push(http);
+  }
+
+  #callParts() {
+    return {
+      service: () => (this.#stopping ? undefined : this.#service),
+      refusal: (verb: string) => this.#refusal(verb),
+      clock: this.#backend.clock,
+      events: this.#events,
+      unanswered: (verb: string, error: OrbweaverError, ms: number) =>
+        observeUnanswered(this.#log, this.#metrics, verb, error, ms),
+    };
   }
 
   #serve(opened: Opened): Parts {

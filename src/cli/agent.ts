@@ -15,6 +15,7 @@ interface AgentOptions extends SocketOption {
   readonly inCluster?: true;
   readonly namespace: string;
   readonly criSocket?: string;
+  readonly spiderpoolSocket?: string;
   readonly listen?: string;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
@@ -52,6 +53,10 @@ export function agentCommand(shell: Shell): Command {
       '--cri-socket <path>',
       "in a cluster: the container runtime's socket, to know which sandboxes still run",
     )
+    .option(
+      '--spiderpool-socket <path>',
+      "also serve Spiderpool's agent API, for its own plugin (its default: /var/run/spidernet/spiderpool.sock)",
+    )
     .option('--listen <host:port>', 'also serve /metrics, /healthz and /readyz over TCP')
     .addOption(
       new Option('--log-level <level>', 'of the log on standard error, one JSON object a line')
@@ -71,6 +76,9 @@ async function run(shell: Shell, options: AgentOptions): Promise<void> {
     version: ownVersion(),
     backend: backendOf(shell, options),
     logLevel: options.logLevel,
+    ...(options.spiderpoolSocket === undefined
+      ? {}
+      : { spiderpoolSocket: resolve(shell.folder, options.spiderpoolSocket) }),
     ...(options.listen === undefined ? {} : { listen: options.listen }),
   });
   const tcp = agent.tcp === undefined ? '' : `, metrics on ${agent.tcp}`;

@@ -205,6 +205,30 @@ describe('agent reports', () => {
     expect((await fetch(`http://${tcp}/cni`, { method: 'POST', body: '{}' })).status).toBe(404);
   });
 
+  test("calls by Spiderpool's plugin on a socket of their own, as calls of the same agent", async () => {
+    const spiderpool = join(paths.folder, 'spiderpool', 'spiderpool.sock');
+    await serving('--spiderpool-socket', spiderpool);
+    const body = JSON.stringify({
+      containerID: 'c1',
+      ifName: 'eth0',
+      netNamespace: '/proc/1/ns/net',
+      podNamespace: 'default',
+      podName: 'web-0',
+      podUID: 'u-1',
+      defaultIPv4IPPool: ['pool-a'],
+    });
+    const reply = await exchange(spiderpool, post('/v1/ipam/ip', body));
+    expect(reply).toMatchObject({ status: 200 });
+    expect(JSON.parse(reply.body).ips).toMatchObject([{ ipPool: 'pool-a', nic: 'eth0' }]);
+    const { body: metrics } = await exchange(
+      paths.socket,
+      'GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
+    );
+    expect(metrics).toContain(
+      'orbweaver_cni_call_duration_seconds_count{verb="ADD",outcome="ok"} 1',
+    );
+  });
+
   test('one structured line for each call', async () => {
     const agent = await serving();
     await call(paths.socket);
