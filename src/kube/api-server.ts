@@ -48,27 +48,25 @@ export interface ApiServerOptions {
   /** Name and version of the program, for the server's audit log. */
   readonly userAgent?: string;
   /** Instead of those of the catalogue. */
-  readonly limits?: Partial<
-    Pick<typeof LIMITS, 'apiRequestsMax'> &
-      Record<'apiRequestMs' | 'watchMs' | 'watchSilenceMs', number>
-  >;
+  readonly limits?: Partial<Limits>;
   /** Uniform in [0, 1); spreads the ends of watches. */
   readonly random?: () => number;
 }
+
+type Limits = Record<'apiRequestsMax' | 'apiRequestMs' | 'watchMs' | 'watchSilenceMs', number>;
 
 export class ApiServer {
   readonly url: string;
   /** The server's time. */
   readonly clock = new ServerClock();
-  readonly #limits: Record<
-    'apiRequestsMax' | 'apiRequestMs' | 'watchMs' | 'watchSilenceMs',
-    number
-  >;
+  readonly #limits: Limits;
   readonly #prefix: string;
   readonly #userAgent: string;
   readonly #random: () => number;
   readonly #credentials: CredentialSource;
   readonly #connections: KeptConnections;
+  /** Watches have theirs for long, and must not take them from requests. */
+  readonly #watchConnections: KeptConnections;
   readonly #gate: RequestGate;
   /** What ends each request and watch that is open. */
   readonly #openNow = new Set<(reason: string) => void>();
@@ -85,8 +83,11 @@ export class ApiServer {
     this.#userAgent = options.userAgent ?? 'orbweaver';
     this.#random = options.random ?? Math.random;
     this.#credentials = new CredentialSource(access, () => performance.now());
-    this.#connections = new KeptConnections(origin, access.proxyUrl, this.#limits.apiRequestMs);
-    this.#gate = new RequestGate(this.#limits.apiRequestsMax);
+    const { apiRequestMs: connectMs, apiRequestsMax: most } = this.#limits;
+    const to = { origin, proxyUrl: access.proxyUrl, connectMs };
+    this.#connections = new KeptConnections({ ...to, most });
+    this.#watchConnections = new KeptConnections({ ...to, most: null });
+    this.#gate = new RequestGate(most);
   }
 
   /** By the current context of a kubeconfig. Throws KUBECONFIG_INVALID, naming file and field. */
@@ -128,7 +129,7 @@ export class ApiServer {
       const timeoutSeconds = Math.ceil(((0.5 + this.#random() / 2) * watchMs) / 1_000);
       const query = { watch: true, allowWatchBookmarks: true, resourceVersion, timeoutSeconds };
       const end = await watchStream(
-        this.#connections.under(credentials.tls),
+        this.#watchConnections.under(credentials.tls),
         this.#httpRequest({ method: 'GET', path: withQuery(path, query) }, credentials),
         {
           signal: open.signal,
@@ -172,7 +173,7 @@ export class ApiServer {
     for (const giveUp of this.#openNow) {
       giveUp('the client is closed');
     }
-    await this.#connections.close();
+    await Promise.all([this.#connections.close(), this.#watchConnections.close()]);
   }
 
   /** A request or watch begins: what ends it early, and a signal that says so. */
@@ -246,7 +247,12 @@ export class ApiServer {
     signal: AbortSignal,
   ): Promise<Exchange> {
     const dispatcher = this.#connections.under(credentials.tls);
-    const ended = await exchange(dispatcher, this.#httpRequest(request, credentials), signal);
+    const http = this.#httpRequest(request, credentials);
+    let ended = await exchange(dispatcher, http, signal);
+    if (ended.kind === 'unsent' && !signal.aborted) {
+      // A kept connection may have been closed by the other side a moment ago: another is tried, once.
+      ended = await exchange(dispatcher, http, signal);
+    }
     if (ended.kind === 'answered') {
       this.#answered(ended);
     }

@@ -17,14 +17,22 @@ export class KeptConnections {
   readonly #origin: string;
   readonly #proxyUrl: string | undefined;
   readonly #connectMs: number;
+  readonly #most: number | null;
   #pool: { readonly tls: TlsSettings; readonly dispatcher: Dispatcher } | undefined;
   readonly #retired = new Set<Dispatcher>();
 
-  /** `connectMs`: a connection must stand within this many milliseconds. */
-  constructor(origin: string, proxyUrl: string | undefined, connectMs: number) {
-    this.#origin = origin;
-    this.#proxyUrl = proxyUrl;
-    this.#connectMs = connectMs;
+  constructor(options: {
+    readonly origin: string;
+    readonly proxyUrl: string | undefined;
+    /** A connection must stand within this many milliseconds. */
+    readonly connectMs: number;
+    /** Connections at once; null: as many as there are requests. */
+    readonly most: number | null;
+  }) {
+    this.#origin = options.origin;
+    this.#proxyUrl = options.proxyUrl;
+    this.#connectMs = options.connectMs;
+    this.#most = options.most;
   }
 
   /** The same as before, unless the settings have changed; what is open on the old one goes on. */
@@ -62,6 +70,7 @@ export class KeptConnections {
     const options = {
       // One connection per request in flight: what is given up is closed with its connection, and nothing else.
       allowH2: false,
+      connections: this.#most,
       pipelining: 1,
       keepAliveTimeout: IDLE_MS,
       // Deadlines are those of the requests.
