@@ -1,4 +1,4 @@
-/** A whole list, read in pages. */
+/** A whole list, read page by page. */
 import { LIMITS } from '../catalogue/limits.ts';
 import type { KubeObject } from '../dialect/kube-object.ts';
 import type { ApiOutcome } from './api.ts';
@@ -21,6 +21,8 @@ export interface ListOptions {
   readonly from?: 'etcd' | 'any';
   /** Objects in one page; default: LIMITS.listPageMax. The server's cache knows no pages. */
   readonly limit?: number;
+  /** What is kept of each object; the rest is forgotten page by page. */
+  readonly keep?: (object: KubeObject) => KubeObject;
   readonly signal?: AbortSignal;
 }
 
@@ -40,6 +42,23 @@ export async function listObjects(
   path: string,
   options: ListOptions = {},
 ): Promise<ApiOutcome<ObjectList>> {
+  const { keep } = options;
+  const items: KubeObject[] = [];
+  const end = await readPages(api, path, options, (page) => {
+    for (const item of page) {
+      items.push(keep === undefined ? item : keep(item));
+    }
+  });
+  return end.kind === 'ok' ? { kind: 'ok', value: { items, resourceVersion: end.value } } : end;
+}
+
+/** The same, a page at a time; what comes back is the version of the whole list. */
+export async function readPages(
+  api: ApiServer,
+  path: string,
+  options: ListOptions,
+  read: (page: readonly KubeObject[]) => void,
+): Promise<ApiOutcome<string>> {
   const {
     labelSelector,
     fieldSelector,
@@ -47,7 +66,6 @@ export async function listObjects(
     limit = LIMITS.listPageMax,
     signal,
   } = options;
-  const items: KubeObject[] = [];
   let next: string | undefined;
   for (;;) {
     const query = {
@@ -66,13 +84,11 @@ export async function listObjects(
     }
     const { apiVersion, kind, metadata, items: page } = outcome.value;
     const type = { apiVersion, kind: kind.replace(/List$/, '') };
-    for (const item of page ?? []) {
-      items.push({ ...type, ...item } as KubeObject);
-    }
+    read((page ?? []).map((item) => ({ ...type, ...item }) as KubeObject));
     // Empty on the last page.
     next = metadata.continue || undefined;
     if (next === undefined) {
-      return { kind: 'ok', value: { items, resourceVersion: metadata.resourceVersion ?? '' } };
+      return { kind: 'ok', value: metadata.resourceVersion ?? '' };
     }
   }
 }

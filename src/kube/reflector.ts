@@ -32,6 +32,8 @@ export interface ReflectorParts {
    */
   readonly path: string | readonly string[];
   readonly query?: { readonly fieldSelector?: string; readonly labelSelector?: string };
+  /** What is kept of an object; the rest is forgotten as soon as it has come. It leaves the names and versions. */
+  readonly keep?: (object: KubeObject) => KubeObject;
   /** Where the first list comes from; default: `etcd`. */
   readonly from?: 'etcd' | 'any';
   readonly timers: Timers;
@@ -136,10 +138,11 @@ export class Reflector {
   async #list(
     from: 'etcd' | 'any',
   ): Promise<{ path: string | undefined; outcome: ApiOutcome<ObjectList> }> {
-    const { api, query } = this.#parts;
+    const { api, query, keep } = this.#parts;
     for (const path of this.#paths) {
       const outcome = await listObjects(api, path, {
         ...query,
+        ...(keep === undefined ? {} : { keep }),
         from,
         signal: this.#closing.signal,
       });
@@ -208,7 +211,8 @@ export class Reflector {
     }
     const before = this.#objects.get(keyOf(nameOf(object)));
     if (!isOlder(resourceVersion, before?.metadata.resourceVersion)) {
-      this.#put(nameOf(object), type === 'DELETED' ? undefined : object);
+      const { keep = (whole) => whole } = this.#parts;
+      this.#put(nameOf(object), type === 'DELETED' ? undefined : keep(object));
     }
   }
 
