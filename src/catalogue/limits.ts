@@ -46,6 +46,8 @@ export const LIMITS = {
   unservedKindMs: 30_000,
   /** What was read of a pool's blocks this many milliseconds ago or less serves to call it used out. */
   freshReadMs: 1_000,
+  /** Blocks that a node remembers to share with others, because it lost a race in them; the oldest are forgotten. */
+  sharedBlocksMax: 1_024,
   /** A commit to the API server is given up after this many milliseconds, and settled behind the answer. */
   apiCommitMs: 15_000,
   /** STATUS answers 50 once the API server has not answered for this many milliseconds. */
@@ -58,6 +60,8 @@ export const LIMITS = {
   eventCharsMax: 1_024,
   /** Kubernetes Events that one agent writes, per second; a refusal that is repeated is counted in the Event it has. */
   eventsPerSecondMax: 5,
+  /** A block with claims of the agent's node is read again when nothing renewed its copy for this many milliseconds, twice at most. */
+  blockVerifyMs: 25_000,
   /** A DEL whose write takes longer than this many milliseconds is made durable on the node, answered, and written later. */
   delAnswerMs: 3_000,
   /** Ranges in one pool. */
@@ -108,6 +112,12 @@ export const LIMITS = {
   freedSharePercent: 50,
   /** As many claims may be freed in one pass, whatever share of all claims they are. */
   freedAlwaysMax: 64,
+  /** Largest admission review, in bytes: the new object and the old one, at the size that the API server stores. */
+  webhookBodyBytesMax: 8 * 1024 * 1024,
+  /** Life of the webhook's certificate, in milliseconds; a new one is made when two thirds of it are over. */
+  webhookCertificateMs: 7_776_000_000,
+  /** A controller looks after the webhook's certificate this many milliseconds after the last time. */
+  webhookCheckMs: 60_000,
   /** Label keys that the pools' selectors may use, per class, before further selectors are evaluated one by one. */
   affinityKeysMax: 256,
   /** Rows kept for the values of one label key; beyond that the oldest is made again when asked for. */

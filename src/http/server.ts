@@ -4,6 +4,7 @@
  */
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { LIMITS } from '../catalogue/limits.ts';
@@ -20,14 +21,17 @@ export interface HttpServer {
 }
 
 /**
- * Builds a server for the routes; `unknown` shapes the refusal of a path that none of them has.
- * Throws when a schema is not valid.
+ * Builds a server for the routes; `unknown` shapes the refusal of a path that none of them has. With
+ * `tls` it speaks HTTPS only. Throws when a schema is not valid.
  */
 export async function buildServer(
   routes: readonly Route[],
   unknown: Route['refuse'],
+  tls?: SecureContextOptions,
 ): Promise<HttpServer> {
-  const app = fastify({
+  const app: FastifyInstance = fastify({
+    // Its type knows either kind of server, not one of the two.
+    ...((tls === undefined ? {} : { https: tls }) as object),
     logger: false,
     // Identifiers of requests are only for its own log, which is off.
     genReqId: () => '',
