@@ -1,0 +1,214 @@
+/**
+ * A node: a machine as far as Kubernetes can tell, with its own network, mounts and processes, and in it containerd,
+ * a kubelet, the CNI plugins and our agent. Whatever ends its owner ends everything in it.
+ */
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { ProcessResult } from '../../../src/cli/walk/run-process.ts';
+import { ClusterNetwork, GATEWAY } from './cluster-network.ts';
+import { Component } from './component.ts';
+import { runtimeCommand } from './container-runtime.ts';
+import { makeControlGroups } from './control-groups.ts';
+import type { ControlPlane } from './control-plane.ts';
+import { programsIn } from './images.ts';
+import { kubeletCommand } from './kubelet.ts';
+import { Namespaces } from './namespaces.ts';
+import { NodeRoot } from './node-root.ts';
+
+const MAIN_PLUGINS = '/usr/lib/cni';
+const OWN_PLUGINS = join(import.meta.dirname, '../../../build/cni');
+const KUBELET_HEALTH = 'http://127.0.0.1:10248/healthz';
+const READY_POLL_MS = 200;
+const READY_WAIT_MS = 90_000;
+
+/** What gives the pods their addresses. */
+export type Ipam = Readonly<Record<string, unknown>> & { readonly type: string };
+
+export interface NodeOptions {
+  /** The `ipam` object of the network config. By default our plugin under the name `spiderpool`. */
+  readonly ipam?: Ipam;
+  /** Archives to import. */
+  readonly images: readonly string[];
+  /** The program of reaper.c. */
+  readonly reaper: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** No main plugin's config is written: another installs it. */
+  readonly withoutNetwork?: boolean;
+}
+
+/** Everything that a machine needs to be a node, but for what a control plane needs. */
+export const NODE_COMMANDS: Readonly<Record<string, string>> = {
+  containerd: 'containerd',
+  ctr: 'containerd',
+  runc: 'runc',
+  busybox: 'busybox-static',
+  gcc: 'gcc',
+  ip: 'iproute2',
+  nsenter: 'util-linux',
+  unshare: 'util-linux',
+  tar: 'tar',
+};
+
+export class ClusterNode {
+  readonly name: string;
+  readonly address: string;
+  readonly namespaces: Namespaces;
+  readonly root: NodeRoot;
+  readonly containerd: Component;
+  readonly kubelet: Component;
+  readonly #controlPlane: ControlPlane;
+  readonly #options: NodeOptions;
+
+  private constructor(parts: {
+    readonly name: string;
+    readonly address: string;
+    readonly namespaces: Namespaces;
+    readonly root: NodeRoot;
+    readonly containerd: Component;
+    readonly kubelet: Component;
+    readonly controlPlane: ControlPlane;
+    readonly options: NodeOptions;
+  }) {
+    this.name = parts.name;
+    this.address = parts.address;
+    this.namespaces = parts.namespaces;
+    this.root = parts.root;
+    this.containerd = parts.containerd;
+    this.kubelet = parts.kubelet;
+    this.#controlPlane = parts.controlPlane;
+    this.#options = parts.options;
+  }
+
+  /** Starts one; it is registered and ready when this resolves. */
+  static async start(
+    controlPlane: ControlPlane,
+    name: string,
+    options: NodeOptions,
+  ): Promise<ClusterNode> {
+    const { run, site } = controlPlane;
+    if (!(site instanceof ClusterNetwork)) {
+      throw new Error('nodes want a control plane with a network of its own');
+    }
+    const { kept } = site;
+    const number = site.nextNumber();
+    const root = new NodeRoot(run.folder('nodes', name));
+    const controlGroup = `${run.id}/${name}`;
+    run.recordControlGroup(run.id);
+    makeControlGroups(controlGroup);
+    const { reaper } = options;
+    const prepare = `${root.mounts}\necho 0 > /proc/sys/net/ipv6/conf/default/accept_dad`;
+    const namespaces = await Namespaces.make({
+      ...{ run, name, kept, reaper, isMachine: true, prepare },
+    });
+    const address = await site.plug(namespaces, number);
+    const apiUrl = `https://${GATEWAY}:${site.port}`;
+    const component = (
+      program: string,
+      command: readonly string[],
+      isReady: () => boolean | Promise<boolean>,
+    ) =>
+      new Component({
+        ...{ run, kept, isReady, name: `${program}-${name}` },
+        command: namespaces.inside(command),
+        ...(namespaces.pidOf === undefined ? {} : { pidOf: namespaces.pidOf }),
+      });
+    const containerd = component('containerd', runtimeCommand(root), async () => {
+      // A socket file may be that of one that was killed.
+      const { exit } = await namespaces.run('ctr', 'version');
+      return exit === 0;
+    });
+    const settings = { name, address, apiUrl, controlGroup, root, controlPlane };
+    const kubelet = component('kubelet', await kubeletCommand(settings), async () => {
+      const { out } = await namespaces.run('busybox', 'wget', '-q', '-O-', KUBELET_HEALTH);
+      return out === 'ok';
+    });
+    const parts = { name, address, namespaces, root, containerd, kubelet, controlPlane, options };
+    const node = new ClusterNode(parts);
+    await node.#start();
+    return node;
+  }
+
+  async #start(): Promise<void> {
+    this.#installPlugins();
+    if (!this.#options.withoutNetwork) this.writeNetwork(this.#options.ipam);
+    await this.containerd.start();
+    for (const archive of this.#options.images) {
+      await this.namespaces.must('ctr', '-n', 'k8s.io', 'images', 'import', archive);
+    }
+    await this.kubelet.start();
+    await this.ready();
+    const labels = Object.entries(this.#options.labels ?? {}).map(
+      ([key, value]) => `${key}=${value}`,
+    );
+    if (labels.length > 0)
+      await this.#controlPlane.kubectl(['label', 'node', this.name, ...labels]);
+  }
+
+  #installPlugins(): void {
+    const own = programsIn(OWN_PLUGINS).filter((path) => basename(path) !== 'arm64');
+    for (const program of [...programsIn(MAIN_PLUGINS), ...own]) {
+      copyFileSync(program, this.root.outside(`/opt/cni/bin/${basename(program)}`));
+    }
+  }
+
+  /** Writes the network config of the pods: Debian's bridge plugin with this `ipam`. */
+  writeNetwork(ipam: Ipam = { type: 'spiderpool' }): void {
+    const bridge = { type: 'bridge', bridge: 'cni0', isGateway: false, ipam };
+    const list = { cniVersion: '1.0.0', name: 'pods', plugins: [bridge] };
+    const file = this.root.outside('/etc/cni/net.d/10-pods.conflist');
+    writeFileSync(file, `${JSON.stringify(list, null, 2)}\n`);
+  }
+
+  /** Resolves once the API server calls the node ready. */
+  async ready(): Promise<void> {
+    const until = performance.now() + READY_WAIT_MS;
+    while ((await this.#readiness()) !== 'True') {
+      if (!this.kubelet.isUp || performance.now() > until) {
+        throw new Error(`${this.name} did not become ready:\n${this.kubelet.log.slice(-6_000)}`);
+      }
+      await pause(READY_POLL_MS);
+    }
+  }
+
+  async #readiness(): Promise<string | undefined> {
+    const { status, text } = await this.#controlPlane.ask('GET', `/api/v1/nodes/${this.name}`);
+    if (status !== 200) return undefined;
+    const node = JSON.parse(text) as {
+      status: { conditions?: { type: string; status: string }[] };
+    };
+    return node.status.conditions?.find(({ type }) => type === 'Ready')?.status;
+  }
+
+  /** Runs a program on the node. */
+  run(...command: readonly string[]): Promise<ProcessResult> {
+    return this.namespaces.run(...command);
+  }
+
+  /** A program that runs on the node until it is stopped; not started yet. */
+  component(
+    name: string,
+    command: readonly string[],
+    isReady: () => Promise<boolean> | boolean,
+  ): Component {
+    const { pidOf } = this.namespaces;
+    return new Component({
+      run: this.#controlPlane.run,
+      kept: this.#controlPlane.site.kept,
+      name: `${name}-${this.name}`,
+      command: this.namespaces.inside(command),
+      isReady,
+      ...(pidOf === undefined ? {} : { pidOf }),
+    });
+  }
+
+  /** A file of the node, by the path that the node knows. */
+  read(path: string): string {
+    return readFileSync(this.root.outside(path), 'utf8');
+  }
+
+  /** All of it goes at once, as by a power cut; the Node object stays. */
+  kill(): Promise<void> {
+    return this.namespaces.kill();
+  }
+}
