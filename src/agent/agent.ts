@@ -154,7 +154,11 @@ class RunningAgent implements Agent {
     ];
     await this.#listen(await buildServer(routes, refuseJson), socket);
     if (spiderpoolSocket !== undefined) {
-      const api = spiderpoolApiRoutes({ ...calls, released: () => this.#backend.freed() });
+      const api = spiderpoolApiRoutes({
+        ...calls,
+        service: () => (this.#stopping ? undefined : this.#service),
+        released: () => this.#backend.freed(),
+      });
       await this.#listen(await buildServer(api, refusePath), spiderpoolSocket);
     }
   }
@@ -203,7 +207,7 @@ class RunningAgent implements Agent {
 
   #callParts() {
     return {
-      service: () => (this.#stopping ? undefined : this.#service),
+      service: () => this.#callService(),
       refusal: (verb: string) => this.#refusal(verb),
       clock: this.#backend.clock,
       events: this.#events,
@@ -229,23 +233,31 @@ class RunningAgent implements Agent {
     return publicRoutes(this.#metrics, () => this.#refusal('STATUS'));
   }
 
+  /** Until the use-cases are there, a DEL may be promised; everything else is refused. */
+  #callService(): Pick<IpamService, 'call'> | undefined {
+    const { promised } = this.#backend;
+    if (this.#stopping) {
+      return undefined;
+    }
+    return this.#service ?? (promised && { call: (request) => promised.answer(request) });
+  }
+
   /** Why a verb is not served now; undefined: it is. */
   #refusal(verb: string): string | undefined | Promise<string | undefined> {
     if (this.#stopping) {
       return 'the agent is stopping';
     }
-    return this.#service === undefined
-      ? `the agent is starting: it waits for ${this.#backend.waitsFor}`
-      : this.#backend.refusal(verb);
+    if (this.#service !== undefined) {
+      return this.#backend.refusal(verb);
+    }
+    const promises = verb === 'DEL' && this.#backend.promised !== undefined;
+    return promises ? undefined : `the agent is starting: ${this.#backend.waiting}`;
   }
 
   #routeParts(): RouteParts {
     const { commands } = this.#backend;
     if (this.#service === undefined || commands === undefined) {
-      throw new OrbweaverError(
-        'NOT_READY',
-        `the agent is starting: it waits for ${this.#backend.waitsFor}`,
-      );
+      throw new OrbweaverError('NOT_READY', `the agent is starting: ${this.#backend.waiting}`);
     }
     return {
       ...commands,

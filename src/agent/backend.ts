@@ -7,7 +7,9 @@ import type { Metrics } from '../http/metrics.ts';
 import type { Allocator } from '../ipam/allocator.ts';
 import type { Parts } from '../ipam/parts.ts';
 import type { Clock, Cluster, Ledger } from '../ipam/ports.ts';
+import type { PromisedDels } from '../ipam/promised-dels.ts';
 import type { CallRecord } from '../ipam/service.ts';
+import type { Timers } from '../ipam/timers.ts';
 import type { ProjectionParts } from '../projection/projected-objects.ts';
 import type { BackupParts } from './backup-request.ts';
 import type { ObjectKeeper } from './object-requests.ts';
@@ -18,6 +20,8 @@ export interface Opened {
   readonly ledger: Ledger;
   readonly cluster: Cluster;
   readonly allocator: Allocator;
+  readonly timers?: Timers;
+  readonly promised?: PromisedDels;
 }
 
 /** What a backend is given by the agent. */
@@ -57,8 +61,10 @@ export interface Backend {
   readonly commands: CommandParts | undefined;
   /** Why this verb is not served now, in a few words; undefined: it is. Asked once the use-cases are there. */
   refusal(verb: string): string | undefined | Promise<string | undefined>;
-  /** What the agent still waits for, in a few words, until the use-cases are there. */
-  readonly waitsFor: string;
+  /** Why the use-cases are not there yet, in a few words. */
+  readonly waiting: string;
+  /** Answers DELs until the use-cases are there; undefined: they are to be tried again. */
+  readonly promised: PromisedDels | undefined;
   /** Told of every call that the use-cases answered. */
   observe(record: CallRecord): void;
   /** Told that addresses were freed. */

@@ -21,7 +21,8 @@ export interface EmbeddedBackendOptions {
 
 export class EmbeddedBackend implements Backend {
   readonly clock: MonotonicClock;
-  readonly waitsFor = 'the state folder';
+  readonly waiting = 'it reads the state folder';
+  readonly promised = undefined;
   readonly #options: EmbeddedBackendOptions;
   readonly #log: Log;
   #store: EmbeddedStore | undefined;

@@ -1,19 +1,211 @@
-/** placeholder */
+/**
+ * The backend of a node of a cluster: the API server keeps addresses and objects (src/kube). The state folder
+ * holds who this agent is, and what it was about to write.
+ *
+ *     state folder ─ socket answers ─┬─ Lease of the node name ─┐
+ *                                    └─ pools, pods, … ─────────┴─ blocks, journal settled ─ engine ─ ADD is served
+ *
+ * An API server that is away holds up the ready agent, never its start: the socket answers at once, with what it
+ * waits for.
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { hostname } from 'node:os';
 import type { Log } from '../http/log.ts';
-import type { Backend } from './backend.ts';
+import { Allocator } from '../ipam/allocator.ts';
+import { PromisedDels } from '../ipam/promised-dels.ts';
+import type { CallRecord } from '../ipam/service.ts';
+import { systemTimers, type Timers } from '../ipam/timers.ts';
+import { agentId } from '../kube/agent-id.ts';
+import { ApiServer } from '../kube/api-server.ts';
+import { BlockServer } from '../kube/block-server.ts';
+import { KubernetesCluster } from '../kube/cluster.ts';
+import { KubernetesLedger } from '../kube/ledger.ts';
+import { NodeLease } from '../kube/node-lease.ts';
+import { KubeObjects } from '../kube/objects.ts';
+import { PodEventWriter } from '../kube/pod-event-writer.ts';
+import { ServerProbe } from '../kube/server-probe.ts';
+import { SqliteJournal } from '../kube/sqlite-journal.ts';
+import type { Backend, CommandParts, Host } from './backend.ts';
+import { KeptSweep } from './kept-sweep.ts';
+import { clusterCommands } from './kubernetes-commands.ts';
+import { refusalOf } from './refusal-event.ts';
+
 export interface KubernetesBackendOptions {
+  /** Absent: the service account of the pod that the agent runs in. */
   readonly kubeconfig?: string;
+  /** Where the Leases of agents are. */
   readonly namespace: string;
+  /** The container runtime's socket. */
   readonly criSocket?: string;
 }
-export declare class KubernetesBackend implements Backend {
-  constructor(o: KubernetesBackendOptions, log: Log);
-  clock: Backend['clock'];
-  commands: Backend['commands'];
-  waitsFor: string;
-  open: Backend['open'];
-  refusal: Backend['refusal'];
-  observe: Backend['observe'];
-  freed: Backend['freed'];
-  close: Backend['close'];
+
+/** Verbs that free or only look: they are served also where this agent may give nothing out. */
+const FREEING: readonly string[] = ['DEL', 'CHECK', 'GC'];
+
+export class KubernetesBackend implements Backend {
+  readonly #options: KubernetesBackendOptions;
+  readonly #log: Log;
+  readonly #api: ApiServer;
+  readonly #objects: KubeObjects;
+  readonly #timers: Timers;
+  readonly #run = randomUUID();
+  #journal: SqliteJournal | undefined;
+  #promised: PromisedDels | undefined;
+  #lease: NodeLease | undefined;
+  #probe: ServerProbe | undefined;
+  #cluster: KubernetesCluster | undefined;
+  #ledger: KubernetesLedger | undefined;
+  #events: PodEventWriter | undefined;
+  #kept: KeptSweep | undefined;
+  #commands: CommandParts | undefined;
+  #closed = false;
+
+  /** Throws KUBECONFIG_INVALID. */
+  constructor(options: KubernetesBackendOptions, log: Log) {
+    this.#options = options;
+    this.#log = log;
+    this.#api =
+      options.kubeconfig === undefined
+        ? ApiServer.inCluster()
+        : ApiServer.fromKubeconfig(options.kubeconfig);
+    this.#objects = new KubeObjects(this.#api);
+    this.#timers = systemTimers(this.#api.clock);
+  }
+
+  get clock() {
+    return this.#api.clock;
+  }
+
+  get commands(): CommandParts | undefined {
+    return this.#commands;
+  }
+
+  get promised(): PromisedDels | undefined {
+    return this.#promised;
+  }
+
+  get waiting(): string {
+    if (this.#lease?.refusal !== undefined) {
+      return this.#lease.refusal;
+    }
+    const kinds = this.#cluster?.unsynced ?? [];
+    return kinds.length > 0
+      ? `${kinds.join(', ')} of ${this.#api.url} are not read yet`
+      : `the IPBlocks of ${this.#api.url} are being read`;
+  }
+
+  /** Throws STORE_LOCKED, STORE_DAMAGED, STORE_TOO_NEW, STORE_FAILURE or IO_FAILURE. */
+  async open(host: Host): Promise<void> {
+    mkdirSync(host.state, { recursive: true, mode: 0o700 });
+    this.#journal = SqliteJournal.open(host.state);
+    this.#promised = new PromisedDels(this.#journal);
+    const id = agentId(host.state);
+    const parts = { objects: this.#objects, timers: this.#timers, random: Math.random };
+    this.#lease = new NodeLease({
+      ...parts,
+      namespace: this.#options.namespace,
+      node: host.node,
+      id,
+      run: this.#run,
+      host: hostname(),
+      monotonic: () => performance.now(),
+      onChange: (refusal) => this.#logLease(refusal),
+    });
+    this.#probe = new ServerProbe(this.#api, this.#lease.place);
+    this.#events = new PodEventWriter({
+      ...parts,
+      node: host.node,
+      run: this.#run,
+      onRefused: (reason) => this.#log.warn({ reason }, 'Events of pods cannot be written'),
+    });
+    this.#lease.start();
+    this.#read(host).catch((error) => {
+      if (!this.#closed) {
+        this.#log.error({ error: String(error) }, 'the agent could not read the API server');
+      }
+    });
+  }
+
+  refusal(verb: string): string | undefined | Promise<string | undefined> {
+    if (FREEING.includes(verb)) {
+      return undefined;
+    }
+    const refusal = this.#lease!.refusal;
+    return refusal !== undefined || verb !== 'STATUS' ? refusal : this.#probe!.away();
+  }
+
+  observe(record: CallRecord): void {
+    const refusal = refusalOf(record);
+    if (refusal !== undefined) {
+      this.#events!.refused(refusal);
+    }
+  }
+
+  freed(): void {}
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#lease?.close();
+    this.#events?.close();
+    this.#kept?.close();
+    this.#cluster?.close();
+    this.#ledger?.close();
+    await this.#api.close();
+    this.#journal?.close();
+  }
+
+  async #read(host: Host): Promise<void> {
+    const { node } = host;
+    const timers = this.#timers;
+    const parts = { timers, random: Math.random };
+    const cluster = KubernetesCluster.open({
+      ...parts,
+      api: this.#api,
+      node,
+      onProblem: (problem) => this.#log.error({ problem }, 'an object cannot be read'),
+    });
+    this.#cluster = cluster;
+    // Nothing is settled under a node name that is another agent's.
+    await Promise.all([cluster.synced(), this.#lease!.held]);
+    let allocator: Allocator | undefined;
+    const ledger = await KubernetesLedger.open({
+      ...parts,
+      node,
+      api: new BlockServer(this.#api),
+      journal: this.#journal!,
+      onChange: ({ addresses, units }) => allocator?.learn(addresses, units),
+    });
+    if (this.#closed) {
+      ledger.close();
+      return;
+    }
+    this.#ledger = ledger;
+    allocator = new Allocator({ ledger, cluster, clock: this.clock });
+    const promised = this.#promised!;
+    const use = host.serve({ ledger, cluster, allocator, timers, promised });
+    this.#commands = clusterCommands({ cluster, ledger, allocator, timers });
+    this.#kept = new KeptSweep(use, timers, (error) =>
+      this.#log.warn(
+        { error: String(error) },
+        'addresses of pods that are gone could not be freed',
+      ),
+    );
+    cluster.onPodGone((namespace, name, deleted) => {
+      this.#kept!.podGone(namespace, name);
+      if (deleted) {
+        this.#events!.forget(namespace, name);
+        host.podDeleted(namespace, name);
+      }
+    });
+    this.#log.info({ server: this.#api.url, ms: Math.round(performance.now()) }, 'synced');
+  }
+
+  #logLease(refusal: string | undefined): void {
+    if (refusal === undefined) {
+      this.#log.info({}, 'the Lease of the node name is held');
+    } else {
+      this.#log.error({ reason: refusal }, 'no ADD is served');
+    }
+  }
 }

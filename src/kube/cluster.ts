@@ -102,9 +102,11 @@ export class KubernetesCluster implements Cluster {
     this.#nameProblems();
   }
 
-  /** The kinds whose lists have not been read yet. */
-  get unsynced(): readonly KindId[] {
-    return [...this.#reflectors].filter(([, copy]) => !copy.isSynced).map(([kind]) => kind);
+  /** The kinds whose lists have not been read yet, each with the reason where there is one. */
+  get unsynced(): readonly string[] {
+    return [...this.#reflectors]
+      .filter(([, copy]) => !copy.isSynced)
+      .map(([kind, { failure }]) => (failure === undefined ? kind : `${kind} (${failure})`));
   }
 
   get poolGeneration(): number {

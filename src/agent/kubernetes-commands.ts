@@ -1,0 +1,177 @@
+/**
+ * The commands on the socket of an agent in a cluster: it shows what it knows, after a look at what it does not
+ * watch; what changes objects is kubectl's, and is refused with the way to do it.
+ */
+import { OrbweaverError } from '../catalogue/errors.ts';
+import { LIMITS } from '../catalogue/limits.ts';
+import { type KindId, kindById } from '../dialect/kinds.ts';
+import type { Allocator } from '../ipam/allocator.ts';
+import type { Cluster } from '../ipam/ports.ts';
+import type { Timers } from '../ipam/timers.ts';
+import type { KubernetesCluster } from '../kube/cluster.ts';
+import type { KubernetesLedger } from '../kube/ledger.ts';
+import type { CommandParts } from './backend.ts';
+import type { ObjectKeeper } from './object-requests.ts';
+import type { CheckProblem } from './protocol.ts';
+
+export interface ClusterCommandParts {
+  readonly cluster: KubernetesCluster;
+  readonly ledger: KubernetesLedger;
+  readonly allocator: Allocator;
+  readonly timers: Timers;
+}
+
+/** How long a command waits for the API server, in milliseconds. */
+const PATIENCE_MS = 2 * LIMITS.apiRequestMs;
+
+/** What commands work with. */
+export function clusterCommands(parts: ClusterCommandParts): CommandParts {
+  const { cluster, ledger, allocator, timers } = parts;
+  const refresh = new SharedRefresh(ledger, timers);
+  return {
+    keeper: KEPT_ELSEWHERE,
+    projection: {
+      objects: {
+        list: (kind, namespace) => {
+          requireWatched(cluster, kind);
+          return cluster.list(kind, namespace);
+        },
+        get: ({ kind, namespace, name }) => {
+          requireWatched(cluster, kind);
+          return cluster.get(kind, namespace, name);
+        },
+      },
+      ledger,
+      cluster: withOwners(cluster),
+      allocator,
+      allocatedCounts: () => countsByPool(ledger),
+    },
+    backup: {
+      backup: async () => {
+        throw elsewhere('the API server keeps the addresses', 'kubectl get ipblocks -o yaml');
+      },
+    },
+    upToDate: () => refresh.done(),
+    knowNode: (name) => cluster.learnNode(name),
+    problems: () => problemsOf(parts),
+  };
+}
+
+/** Nobody watches all blocks, so they are read; calls at the same time share one read. */
+class SharedRefresh {
+  readonly #ledger: KubernetesLedger;
+  readonly #timers: Timers;
+  #running: Promise<void> | undefined;
+
+  constructor(ledger: KubernetesLedger, timers: Timers) {
+    this.#ledger = ledger;
+    this.#timers = timers;
+  }
+
+  /** Rejects with API_SERVER_AWAY where that takes too long; it goes on for whoever asks next. */
+  done(): Promise<void> {
+    this.#running ??= this.#ledger.refresh().finally(() => {
+      this.#running = undefined;
+    });
+    const running = this.#running;
+    return new Promise((resolve, reject) => {
+      const callOff = this.#timers.after(PATIENCE_MS, () =>
+        reject(
+          new OrbweaverError(
+            'API_SERVER_AWAY',
+            `the IPBlocks could not be read within ${PATIENCE_MS / 1_000} s`,
+          ),
+        ),
+      );
+      running.then(resolve, reject).finally(callOff);
+    });
+  }
+}
+
+/** Refuses every change of an object: the API server keeps them. */
+const KEPT_ELSEWHERE: ObjectKeeper = {
+  apply: async ({ kind, metadata }) => {
+    throw elsewhere(`the API server keeps ${kind} ${metadata.name}`, 'kubectl apply -f FILE');
+  },
+  delete: async (ref) => {
+    throw refuseEdit(ref, 'delete');
+  },
+  annotate: async (ref) => {
+    throw refuseEdit(ref, 'annotate');
+  },
+  label: async (ref) => {
+    throw refuseEdit(ref, 'label');
+  },
+  patch: async (ref) => {
+    throw refuseEdit(ref, 'patch');
+  },
+};
+
+interface Named {
+  readonly kind: KindId;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+function refuseEdit({ kind, namespace, name }: Named, verb: string): OrbweaverError {
+  const place = namespace === '' ? '' : ` -n ${namespace}`;
+  return elsewhere(
+    `the API server keeps ${kindById(kind).kinds[0]} ${name}`,
+    `kubectl ${verb} ${resourceName(kind)} ${name}${place}`,
+  );
+}
+
+function requireWatched(cluster: KubernetesCluster, kind: KindId): void {
+  if (!cluster.watches(kind)) {
+    throw elsewhere(
+      `the agent of a node does not watch ${kindById(kind).plural}`,
+      `kubectl get ${resourceName(kind)}`,
+    );
+  }
+}
+
+function elsewhere(what: string, command: string): OrbweaverError {
+  return new OrbweaverError('KEPT_BY_CLUSTER', what, `use: ${command}`);
+}
+
+/** `spiderippools.spiderpool.spidernet.io`: without its group, a plural may be another kind's as well. */
+function resourceName(id: KindId): string {
+  const { plural, apiVersions } = kindById(id);
+  const group = apiVersions[0]!.split('/').at(-2);
+  return group === undefined ? plural : `${plural}.${group}`;
+}
+
+/** The same cluster, whose pods come with the controller at the top of their owners. */
+function withOwners(cluster: KubernetesCluster): Cluster {
+  return {
+    get poolGeneration() {
+      return cluster.poolGeneration;
+    },
+    servesUnknownPods: cluster.servesUnknownPods,
+    keepsForLivePods: cluster.keepsForLivePods,
+    pools: () => cluster.pools(),
+    reserved: (family) => cluster.reserved(family),
+    conf: () => cluster.conf(),
+    pod: (namespace, name) => cluster.podWithOwner(namespace, name),
+    namespace: (name) => cluster.namespace(name),
+    node: (name) => cluster.node(name),
+  };
+}
+
+function countsByPool(ledger: KubernetesLedger): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { pool } of ledger.claims()) {
+    counts.set(pool, (counts.get(pool) ?? 0) + 1);
+  }
+  return counts;
+}
+
+function problemsOf({ cluster, ledger }: ClusterCommandParts): CheckProblem[] {
+  return [
+    ...cluster.problems.map((what) => ({ ip: 'object', what })),
+    ...ledger.quarantined().map(({ place, block, fault }) => ({
+      ip: place,
+      what: `was edited by hand in IPBlock ${block}: ${fault}`,
+    })),
+  ];
+}
