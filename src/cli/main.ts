@@ -13,6 +13,7 @@ type Declare = (shell: Shell) => Command;
  */
 const COMMANDS: Readonly<Record<string, () => Promise<Declare>>> = {
   agent: async () => (await import('./agent.ts')).agentCommand,
+  controller: async () => (await import('./controller.ts')).controllerCommand,
   apply: async () => (await import('./apply.ts')).applyCommand,
   create: async () => (await import('./create.ts')).createCommand,
   run: async () => (await import('./run.ts')).runPodCommand,

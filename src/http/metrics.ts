@@ -1,4 +1,4 @@
-/** The agent's figures in Prometheus' text form. The only file that knows prom-client. */
+/** The agent's figures in Prometheus' text form. Only src/http knows prom-client. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 /** Addresses of one pool at one moment. `free` leaves out what rests and what is reserved. */

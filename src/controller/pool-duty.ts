@@ -1,0 +1,288 @@
+/**
+ * What users read on pools: counts and records in `status`, the condition of Calico's pools, the finalizer that
+ * keeps a pool for as long as addresses are held from it, and Events when one is nearly exhausted.
+ *
+ * Divergences that this file repairs, as soon as the watch tells of them, and all of them in a full pass:
+ * - a status that differs from the claims, because they changed, the controller was away, or somebody edited it:
+ *   it is written again, no more often than the limits say;
+ * - a pool without finalizer (made while the webhook was away, or taken off by hand): it is put on;
+ * - a pool that is being deleted and of which nothing is held any more: the finalizer goes, and with it the pool.
+ *   Resting addresses do not keep it: their lines name the pool, and its object is not needed to end a rest;
+ * - a pool of Calico's that another one overlaps, made while the webhook was away: its condition says so, and no
+ *   address is given from it until the other one is gone.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { LIMITS } from '../catalogue/limits.ts';
+import { SPIDER_FINALIZER } from '../dialect/admission-rules.ts';
+import { CALICO_FINALIZER } from '../dialect/calico-admission.ts';
+import { isTerminating, type KubeObject } from '../dialect/kube-object.ts';
+import type { Pool } from '../dialect/pool.ts';
+import { POOL_KINDS, type PoolKind } from '../dialect/pool-registry.ts';
+import type { Log } from '../http/log.ts';
+import type { Clock } from '../ipam/ports.ts';
+import type { Timers } from '../ipam/timers.ts';
+import { allocatableOf, comesFirst } from '../projection/calico-pool-status.ts';
+import { withPoolStatus } from '../projection/pool-status.ts';
+import type { ClusterAccess, Duty } from './access.ts';
+import type { ClaimsView } from './claims-view.ts';
+import type { PoolAlarm } from './pool-alarm.ts';
+import type { PoolName, PoolsView } from './pools-view.ts';
+import { type WorkEnd, WorkQueue } from './work-queue.ts';
+import { endOf, Refusals } from './write-end.ts';
+
+export interface PoolDutyParts {
+  readonly access: ClusterAccess;
+  readonly claims: ClaimsView;
+  readonly pools: PoolsView;
+  readonly alarm: PoolAlarm;
+  /** Monotonic. */
+  readonly timers: Timers;
+  /** For the times in conditions. */
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Pick<Log, 'warn' | 'info'>;
+}
+
+interface Condition {
+  readonly type?: unknown;
+  readonly status?: unknown;
+  readonly [field: string]: unknown;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const FINALIZER: Readonly<Record<PoolKind, string>> = {
+  SpiderIPPool: SPIDER_FINALIZER,
+  SpiderpoolV1IPPool: SPIDER_FINALIZER,
+  CalicoIPPool: CALICO_FINALIZER,
+};
+
+/** The conditions that are written here; others are left as they are. */
+const OWN_CONDITIONS: ReadonlySet<unknown> = new Set(['AllocatedIPsShown', 'Allocatable']);
+
+export class PoolDuty implements Duty {
+  readonly #parts: PoolDutyParts;
+  readonly #queue: WorkQueue;
+  readonly #refusals: Refusals;
+  /** By uid: what was written last, what the server made of it, and from when on it may be written again. */
+  readonly #written = new Map<string, { wanted: Fields; stored: unknown; notBefore: number }>();
+
+  constructor(parts: PoolDutyParts) {
+    this.#parts = parts;
+    this.#refusals = new Refusals(parts.log);
+    this.#queue = new WorkQueue({
+      timers: parts.timers,
+      random: parts.random,
+      delayMs: LIMITS.poolStatusDelayMs,
+      workers: LIMITS.projectionWorkers,
+      work: (key) => this.#work(nameOfKey(key)),
+    });
+  }
+
+  /** Pools that wait for their status. */
+  get depth(): number {
+    return this.#queue.depth;
+  }
+
+  start(): void {
+    this.pass();
+  }
+
+  stop(): Promise<void> {
+    return this.#queue.close();
+  }
+
+  /** A pool's object changed; undefined: something that reaches into all. */
+  poolChanged(pool: PoolName | undefined): void {
+    if (pool === undefined) {
+      this.pass();
+      return;
+    }
+    this.#queue.add(keyOf(pool));
+    if (pool.kind === 'CalicoIPPool') {
+      this.#queueOverlapping(pool);
+    }
+  }
+
+  /** What is held from pools of these names changed. */
+  heldChanged(names: readonly string[]): void {
+    for (const name of names) {
+      for (const kind of POOL_KINDS) {
+        this.#queue.add(keyOf({ kind, name }));
+      }
+    }
+  }
+
+  /** Compares all pools. */
+  pass(): void {
+    this.#refusals.forget();
+    for (const pool of this.#parts.pools.names()) {
+      this.#queue.add(keyOf(pool));
+    }
+  }
+
+  /** Which of two pools comes first may change with either of them. */
+  #queueOverlapping(name: PoolName): void {
+    const { pools } = this.#parts;
+    const pool = pools.pool(name);
+    for (const other of pool === undefined
+      ? pools.names().filter(({ kind }) => kind === 'CalicoIPPool')
+      : this.#overlapping(pool)) {
+      this.#queue.add(keyOf(other));
+    }
+  }
+
+  #overlapping(pool: Pool): PoolName[] {
+    const names: PoolName[] = [];
+    for (const { dialect, name } of this.#parts.pools.registry.overlaps.poolsOverlapping(
+      pool.subnet,
+    )) {
+      if (dialect === 'calico' && name !== pool.name) {
+        names.push({ kind: 'CalicoIPPool', name });
+      }
+    }
+    return names;
+  }
+
+  async #work(name: PoolName): Promise<WorkEnd> {
+    const { pools, claims, alarm } = this.#parts;
+    const object = pools.object(name);
+    if (object === undefined) {
+      alarm.forget(keyOf(name));
+      return 'done';
+    }
+    const pool = pools.pool(name);
+    // Of a pool that cannot be read nobody knows which addresses are its own: any of its name keep it.
+    const held = pool === undefined ? claims.allocatedCount(name.name) : claims.countOf(pool);
+    const end = await this.#holdFast(name, object, held);
+    if (end !== 'done' || pool === undefined) {
+      return end;
+    }
+    alarm.look(keyOf(name), object, pool, held);
+    return this.#writeStatus(name, object, pool, held);
+  }
+
+  /** The finalizer. `later` where it was written: the rest follows with the object's new version. */
+  async #holdFast(name: PoolName, object: KubeObject, held: number): Promise<WorkEnd> {
+    const finalizer = FINALIZER[name.kind];
+    const present = object.metadata.finalizers ?? [];
+    const has = present.includes(finalizer);
+    const wants = isTerminating(object) ? has && held > 0 : true;
+    if (has === wants) {
+      return 'done';
+    }
+    const finalizers = wants
+      ? [...present, finalizer]
+      : present.filter((other) => other !== finalizer);
+    const { access, log } = this.#parts;
+    const outcome = await access.objects.mergePatch(
+      name.kind,
+      { name: name.name },
+      { metadata: { ...versionOf(object), finalizers } },
+    );
+    if (outcome.kind === 'ok' && !wants) {
+      log.info({ pool: name.name, kind: name.kind }, 'a pool went with its last address');
+    }
+    const end = endOf(outcome, this.#refusals, `a finalizer of a ${name.kind}`, name.name);
+    return end === 'done' && outcome.kind === 'ok' ? 'later' : end;
+  }
+
+  async #writeStatus(
+    name: PoolName,
+    object: KubeObject,
+    pool: Pool,
+    held: number,
+  ): Promise<WorkEnd> {
+    const { access, timers } = this.#parts;
+    const uid = object.metadata.uid ?? '';
+    const wanted = this.#wanted(name, object, pool, held);
+    const before = this.#written.get(uid);
+    const present = (object.status ?? {}) as Fields;
+    const settled =
+      before !== undefined &&
+      isDeepStrictEqual(before.wanted, wanted) &&
+      isDeepStrictEqual(before.stored, ownPart(present));
+    if (settled || isDeepStrictEqual(ownPart(present), wanted)) {
+      return 'done';
+    }
+    if (before !== undefined && timers.now() < before.notBefore) {
+      return 'later';
+    }
+    const outcome = await access.objects.mergePatch(
+      name.kind,
+      { name: name.name, subresource: 'status' },
+      { metadata: versionOf(object), status: this.#patch(present, wanted) },
+    );
+    if (outcome.kind === 'ok') {
+      const { allocatedIPs } = wanted as { allocatedIPs?: string };
+      const records = allocatedIPs === undefined ? 0 : held;
+      const notBefore = timers.now() + records * LIMITS.poolStatusRecordMs;
+      const stored = ownPart((outcome.value.status ?? {}) as Fields);
+      this.#written.set(uid, { wanted, stored, notBefore });
+    }
+    return endOf(outcome, this.#refusals, `the status of a ${name.kind}`, name.name);
+  }
+
+  #wanted(name: PoolName, object: KubeObject, pool: Pool, count: number): Fields {
+    const { claims } = this.#parts;
+    if (name.kind === 'CalicoIPPool') {
+      return { conditions: [allocatableOf(object, this.#isOverlapped(object, pool))] };
+    }
+    const held = { count, claims: (limit: number) => claims.claimsOfPool(pool, limit) };
+    return withPoolStatus(object, pool, held, true).status as Fields;
+  }
+
+  #isOverlapped(object: KubeObject, pool: Pool): boolean {
+    return this.#overlapping(pool).some((other) => {
+      const found = this.#parts.pools.object(other);
+      return found !== undefined && comesFirst(found, object);
+    });
+  }
+
+  /** A merge patch: what is not wanted any more is null, and conditions of others stay. */
+  #patch(present: Fields, wanted: Fields): Fields {
+    const { conditions: own = [], ...counts } = wanted as { conditions?: readonly Condition[] };
+    const others = conditionsOf(present).filter(({ type }) => !OWN_CONDITIONS.has(type));
+    const now = new Date(this.#parts.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+    const dated = own.map((condition) => {
+      const before = conditionsOf(present).find(({ type }) => type === condition.type);
+      const same = before?.status === condition.status;
+      return { ...condition, lastTransitionTime: same ? (before?.lastTransitionTime ?? now) : now };
+    });
+    const conditions = [...others, ...dated];
+    const gone = Object.keys(ownPart(present)).filter((key) => !(key in wanted));
+    return {
+      ...Object.fromEntries(gone.map((key) => [key, null])),
+      ...counts,
+      ...(conditions.length > 0 || 'conditions' in present
+        ? { conditions: conditions.length > 0 ? conditions : null }
+        : {}),
+    };
+  }
+}
+
+/** What of a status is written here, without the times of conditions. */
+function ownPart(status: Fields): Fields {
+  const { conditions: _, ...rest } = status;
+  const own = conditionsOf(status)
+    .filter(({ type }) => OWN_CONDITIONS.has(type))
+    .map(({ type, status: state, reason, message }) => ({ type, status: state, reason, message }));
+  return own.length === 0 ? rest : { ...rest, conditions: own };
+}
+
+function conditionsOf({ conditions }: Fields): readonly Condition[] {
+  return Array.isArray(conditions) ? conditions.filter((one) => one !== null) : [];
+}
+
+function versionOf({ metadata: { uid, resourceVersion } }: KubeObject): object {
+  return { uid, resourceVersion };
+}
+
+function keyOf({ kind, name }: PoolName): string {
+  return `${kind}/${name}`;
+}
+
+function nameOfKey(key: string): PoolName {
+  const at = key.indexOf('/');
+  return { kind: key.slice(0, at) as PoolKind, name: key.slice(at + 1) };
+}
