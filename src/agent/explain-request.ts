@@ -29,7 +29,7 @@ export async function explainRequest(
       : manifestPod(request.object);
   const node = request.node ?? (pod.node || parts.node);
   await knowNode(node);
-  const explanation = explainPod(parts, {
+  const explanation = await explainPod(parts, {
     pod,
     node: request.node,
     interfaceName: request.interface,

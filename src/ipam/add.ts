@@ -11,6 +11,7 @@ import { choose } from '../choose/choose.ts';
 import { emptyRuleError } from '../choose/messages.ts';
 import { requestedByFamily } from '../choose/requested-address.ts';
 import { equalAddresses, formatAddress } from '../net/address.ts';
+import type { Held } from './allocator.ts';
 import { answerOf } from './answer.ts';
 import type { Hold } from './holds.ts';
 import { unkept } from './kept.ts';
@@ -121,25 +122,28 @@ function presentOwner(before: Owner, now: Owner): Owner {
 
 /**
  * Claims every interface that the pod's source lists and that no claim stands for. Undefined when a race was
- * lost. Throws NO_POOL_AVAILABLE where a list of interfaces without names is used up.
+ * lost. Throws NO_POOL_AVAILABLE where a list of interfaces without names is used up. `fresh`: what others write was
+ * read anew, because nothing was left by what this agent had seen (rule 11); API_SERVER_AWAY where that failed.
  */
 async function claimNew(
   parts: Parts,
   call: Call,
   resolved: Resolved,
+  fresh = false,
 ): Promise<AddResult | undefined> {
-  const { interfaceName } = call.attachment;
-  const claimed = claimedInterfaces(parts, call);
-  const { hold, choice } = parts.allocator.hold(
-    (catalog) => choose(catalog, parts.cluster.conf(), resolved.subject),
-    // The one asked for has no claim in this network, whatever the container has in others.
-    (item) =>
-      item.name === interfaceName || !claimed.has(item.name === '' ? item.order : item.name),
-    { node: resolved.node, nonce: parts.nonce },
-  );
+  const held = holdSlots(parts, call, resolved, fresh);
+  if (held.kind === 'unsure') {
+    await parts.ledger.shared?.refresh(held.addresses, call.deadline);
+    refuseUnheard(parts, call);
+    return claimNew(parts, call, resolved, true);
+  }
+  const { hold, choice } = held;
   if (hold.slots.length === 0) {
-    const source = `the rule is: ${choice.source}`;
-    throw emptyRuleError(interfaceName, [source, 'every interface it lists is claimed already']);
+    const reasons = [
+      `the rule is: ${choice.source}`,
+      'every interface it lists is claimed already',
+    ];
+    throw emptyRuleError(call.attachment.interfaceName, reasons);
   }
   const claims = claimsOf(parts, call, resolved, hold, choice);
   const commit = parts.ledger.commit(
@@ -148,6 +152,7 @@ async function claimNew(
   );
   const outcome = await onceSettled(commit, () => parts.allocator.settle(hold));
   if (outcome.kind === 'lost') {
+    parts.allocator.lose(outcome.conflicts.map(({ address }) => address));
     return undefined;
   }
   if (!poolsHave(parts, hold)) {
@@ -159,6 +164,18 @@ async function claimNew(
     resolved.subject,
     claims.filter((claim) => !claim.ahead),
     choice,
+  );
+}
+
+function holdSlots(parts: Parts, call: Call, resolved: Resolved, fresh: boolean): Held {
+  const { interfaceName } = call.attachment;
+  const claimed = claimedInterfaces(parts, call);
+  return parts.allocator.hold(
+    (catalog) => choose(catalog, parts.cluster.conf(), resolved.subject),
+    // The one asked for has no claim in this network, whatever the container has in others.
+    (item) =>
+      item.name === interfaceName || !claimed.has(item.name === '' ? item.order : item.name),
+    { node: resolved.node, nonce: parts.nonce, fresh },
   );
 }
 

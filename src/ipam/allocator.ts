@@ -13,6 +13,7 @@ import type { Engine } from '../engine/engine.ts';
 import type { Address } from '../net/address.ts';
 import { type Cidr, formatCidr } from '../net/cidr.ts';
 import { RangeSet } from '../net/range-set.ts';
+import { doubtful } from './doubtful.ts';
 import { type CopyParts, EngineCopy } from './engine-copy.ts';
 import { type HeldSlot, type Hold, Holds } from './holds.ts';
 import type { HeldUnit } from './pending-units.ts';
@@ -26,7 +27,18 @@ export interface Claimant {
   readonly node: string;
   /** Fresh for every change of a unit's owner (rule 1). */
   readonly nonce: () => string;
+  /** What others write was read anew for this claim (`Held`, `unsure`). */
+  readonly fresh: boolean;
 }
+
+/** What came of a choice. */
+export type Held =
+  | { readonly kind: 'held'; readonly hold: Hold; readonly choice: Choice }
+  /**
+   * Nothing is left among these addresses but, perhaps, what others have given back since the ledger was read: it is to be
+   * read anew (`Ledger.shared`), then it is chosen again (rule 11). Nothing is held.
+   */
+  | { readonly kind: 'unsure'; readonly addresses: readonly RangeSet[] };
 
 /** What one `hold` has chosen so far. */
 interface Attempt {
@@ -69,20 +81,25 @@ export class Allocator {
    * rest (in Calico's pools as unit-search.ts says), and addresses at rest only when no candidate has
    * anything else.
    *
-   * Throws what `pick` throws, and ADDRESSES_EXHAUSTED or ADDRESS_TAKEN in the dialect's words. The caller
-   * writes the hold's units with its slots and ends it with `settle`.
+   * Throws what `pick` throws, and ADDRESSES_EXHAUSTED or ADDRESS_TAKEN in the dialect's words; where others write
+   * to the ledger only if it was read anew for the claimant. The caller writes the hold's units with its slots and
+   * ends it with `settle`.
    */
   hold(
     pick: (catalog: Catalog) => Choice,
     wanted: (item: InterfaceChoice) => boolean,
     claimant: Claimant,
-  ): { hold: Hold; choice: Choice } {
-    const held = this.withCatalog((catalog) => {
-      const choice = pick(catalog);
-      return { choice, hold: this.#holdAll(choice, wanted, claimant) };
-    });
-    this.#holds.begin(held.hold);
+  ): Held {
+    const held = this.withCatalog((catalog) => this.#holdAll(pick(catalog), wanted, claimant));
+    if (held.kind === 'held') {
+      this.#holds.begin(held.hold);
+    }
     return held;
+  }
+
+  /** Others were faster to claim these addresses: this node looks elsewhere in their blocks. */
+  lose(addresses: readonly Address[]): void {
+    this.#copy.lose(addresses);
   }
 
   /**
@@ -121,12 +138,12 @@ export class Allocator {
 
   /** Counts of one pool as the engine has them, or undefined for a pool that is not known. */
   counts(pool: Pool): PoolCounts | undefined {
-    return this.preview().counts(pool);
+    return this.#copy.counts(pool);
   }
 
-  /** What ADD would find, for `explain`. */
-  preview(): Preview {
-    return new Preview(this.#copy, this.#ledger, this.#clock);
+  /** What ADD would find, for `explain`. `fresh`: what others write was read anew for it. */
+  preview(fresh: boolean): Preview {
+    return new Preview({ copy: this.#copy, ledger: this.#ledger, clock: this.#clock, fresh });
   }
 
   /** The reserved addresses that no automatic claim of this pool may take. */
@@ -144,15 +161,18 @@ export class Allocator {
     return this.#copy.guarded(() => this.#copy.engine.verify());
   }
 
-  #holdAll(choice: Choice, wanted: (item: InterfaceChoice) => boolean, claimant: Claimant): Hold {
+  #holdAll(choice: Choice, wanted: (item: InterfaceChoice) => boolean, claimant: Claimant): Held {
     const attempt: Attempt = { slots: [], units: new Map() };
-    const search = this.#copy.search(claimant.node);
+    const search = this.#copy.search(claimant.node, claimant.fresh);
     const exhausted: Exhausted[] = [];
+    const unsure: RangeSet[] = [];
     try {
       for (const item of choice.interfaces.filter(wanted)) {
         for (const family of item.families) {
           const found = this.#findOne(search, choice, item, family);
-          if (found === undefined) {
+          if (found === 'unsure') {
+            unsure.push(...doubtful(family));
+          } else if (found === undefined) {
             const obstacle = search.obstacle(family);
             const counts = this.#countsOfCandidates(family);
             exhausted.push({ interface: item, family, counts, obstacle });
@@ -163,10 +183,15 @@ export class Allocator {
           }
         }
       }
+      if (unsure.length > 0) {
+        this.#abandon(attempt);
+        return { kind: 'unsure', addresses: unsure };
+      }
       if (exhausted.length > 0) {
         throw exhaustedGroupsError(choice, exhausted);
       }
-      return { slots: attempt.slots, units: [...attempt.units.values()] };
+      const hold = { slots: attempt.slots, units: [...attempt.units.values()] };
+      return { kind: 'held', hold, choice };
     } catch (error) {
       if (error instanceof OrbweaverError) {
         this.#abandon(attempt);
@@ -194,7 +219,7 @@ export class Allocator {
     choice: Choice,
     item: InterfaceChoice,
     family: FamilyChoice,
-  ): (Found & { readonly was: Resting | undefined }) | undefined {
+  ): (Found & { readonly was: Resting | undefined }) | 'unsure' | undefined {
     for (;;) {
       const { requested } = family;
       const found =
@@ -202,9 +227,12 @@ export class Allocator {
       if (found === undefined && requested !== undefined) {
         throw takenError(this.#ledger, choice, item, family);
       }
-      const was = found && this.#ledger.line(found.address);
+      if (found === undefined || found === 'unsure') {
+        return found;
+      }
+      const was = this.#ledger.line(found.address);
       if (was?.state !== 'claimed') {
-        return found && { ...found, was };
+        return { ...found, was };
       }
     }
   }

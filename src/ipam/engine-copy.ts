@@ -13,6 +13,7 @@ import type { Address, Family } from '../net/address.ts';
 import type { Cidr } from '../net/cidr.ts';
 import type { RangeSet } from '../net/range-set.ts';
 import type { Holds } from './holds.ts';
+import { NodeStarts } from './node-starts.ts';
 import type { Clock, Cluster, Ledger, Line, Unit } from './ports.ts';
 import { keyOf, type PoolEntries, type PoolEntry, SlotSearch } from './slot-search.ts';
 import { UnitIndex } from './unit-index.ts';
@@ -30,6 +31,7 @@ export class EngineCopy {
   readonly #cluster: Cluster;
   readonly #clock: Clock;
   readonly #holds: Holds;
+  readonly #starts: NodeStarts | undefined;
   readonly #loadEngine: () => Engine;
   #engine: Engine;
   #catalog: Catalog;
@@ -45,6 +47,7 @@ export class EngineCopy {
   /** Reads the whole ledger once. Throws what the ledger throws. */
   constructor(parts: CopyParts, holds: Holds, loadEngine: () => Engine = () => Engine.load()) {
     this.#ledger = parts.ledger;
+    this.#starts = parts.ledger.shared && new NodeStarts();
     this.#cluster = parts.cluster;
     this.#clock = parts.clock;
     this.#holds = holds;
@@ -141,14 +144,32 @@ export class EngineCopy {
     }
   }
 
-  /** A search for a node; it must not outlive the step that makes it. */
-  search(node: string): SlotSearch {
+  /**
+   * A search for a node; it must not outlive the step that makes it. `fresh`: what others write was read anew for
+   * it.
+   */
+  search(node: string, fresh: boolean): SlotSearch {
     return new SlotSearch({
       engine: this.#engine,
       entries: this.#entries,
       node,
       now: this.#clock.now(),
+      starts: this.#starts,
+      certain: fresh || this.#ledger.shared === undefined,
       putBack: (address) => this.show(address, this.#ledger.line(address)),
+    });
+  }
+
+  /** Somebody else was faster to claim these addresses: searches begin elsewhere in their blocks. */
+  lose(addresses: readonly Address[]): void {
+    this.#starts?.lose(addresses);
+  }
+
+  /** Counts of one pool as the engine has them, or undefined for a pool that is not known. */
+  counts(pool: Pool): PoolCounts | undefined {
+    return this.use(() => {
+      const entry = this.#entries.get(keyOf(pool));
+      return entry === undefined ? undefined : this.countsOf(entry);
     });
   }
 

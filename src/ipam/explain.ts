@@ -1,4 +1,5 @@
 /** Why would this pod get this address, or none? The very code of ADD, with nothing claimed. */
+import { LIMITS } from '../catalogue/limits.ts';
 import { type Explanation, explain } from '../choose/explain.ts';
 import type { CalledAs, PodView } from '../choose/subject.ts';
 import { readNetworkConfig } from './network-config.ts';
@@ -15,8 +16,11 @@ export interface ExplainRequest {
   readonly config: string | undefined;
 }
 
-/** Explains what an ADD of this pod would be told now. Throws what reading the config throws. */
-export function explainPod(parts: Parts, request: ExplainRequest): Explanation {
+/**
+ * Explains what an ADD of this pod would be told now, having looked anew where ADD would (rule 11). Rejects with what
+ * reading the config throws, and with API_SERVER_AWAY.
+ */
+export async function explainPod(parts: Parts, request: ExplainRequest): Promise<Explanation> {
   const { pod, calledAs, interfaceName } = request;
   const node = request.node ?? (pod.node || parts.node);
   const config = readNetworkConfig(request.config ?? '{"name":"explain"}');
@@ -28,7 +32,15 @@ export function explainPod(parts: Parts, request: ExplainRequest): Explanation {
     interfaceName,
     wishes: config.wishes(calledAs, ''),
   };
-  return parts.allocator.withCatalog((catalog) =>
-    explain(catalog, parts.cluster.conf(), subject, parts.allocator.preview()),
-  );
+  for (let fresh = false; ; fresh = true) {
+    const preview = parts.allocator.preview(fresh);
+    const explanation = parts.allocator.withCatalog((catalog) =>
+      explain(catalog, parts.cluster.conf(), subject, preview),
+    );
+    if (preview.unsure.length === 0) {
+      return explanation;
+    }
+    const deadline = parts.clock.now() + LIMITS.callDeadlineMs;
+    await parts.ledger.shared?.refresh(preview.unsure, deadline);
+  }
 }

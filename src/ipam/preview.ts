@@ -6,28 +6,41 @@ import type { PoolCounts } from '../choose/messages.ts';
 import type { Subject } from '../choose/subject.ts';
 import type { Pool } from '../dialect/pool.ts';
 import type { Address } from '../net/address.ts';
+import type { RangeSet } from '../net/range-set.ts';
+import { doubtful } from './doubtful.ts';
 import type { EngineCopy } from './engine-copy.ts';
 import type { Clock, Ledger } from './ports.ts';
-import { type Found, keyOf } from './slot-search.ts';
+import type { Found } from './slot-search.ts';
 import { takenError } from './taken-error.ts';
+
+export interface PreviewParts {
+  readonly copy: EngineCopy;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  /** What others write to the ledger was read anew. */
+  readonly fresh: boolean;
+}
 
 export class Preview implements PoolUsage {
   readonly #copy: EngineCopy;
   readonly #ledger: Ledger;
   readonly #clock: Clock;
+  readonly #fresh: boolean;
+  /**
+   * Addresses of which something was said that may have changed since the ledger was read. Where there are any, ADD
+   * would look anew (rule 11).
+   */
+  readonly unsure: RangeSet[] = [];
 
-  constructor(copy: EngineCopy, ledger: Ledger, clock: Clock) {
-    this.#copy = copy;
-    this.#ledger = ledger;
-    this.#clock = clock;
+  constructor(parts: PreviewParts) {
+    this.#copy = parts.copy;
+    this.#ledger = parts.ledger;
+    this.#clock = parts.clock;
+    this.#fresh = parts.fresh || parts.ledger.shared === undefined;
   }
 
-  /** Counts of one pool as the engine has them, or undefined for a pool that is not known. */
   counts(pool: Pool): PoolCounts | undefined {
-    return this.#copy.use(() => {
-      const entry = this.#copy.entries.get(keyOf(pool));
-      return entry === undefined ? undefined : this.#copy.countsOf(entry);
-    });
+    return this.#copy.counts(pool);
   }
 
   /**
@@ -36,11 +49,14 @@ export class Preview implements PoolUsage {
    */
   peek(pool: Pool, given: number, family: FamilyChoice, node: string): Address | undefined {
     return this.#copy.use(() => {
-      const search = this.#copy.search(node);
+      const search = this.#copy.search(node, this.#fresh);
       const taken: Found[] = [];
       while (taken.length <= given) {
         const found = search.free(pool, family);
-        if (found === undefined) {
+        if (found === 'unsure') {
+          this.#doubt(family);
+        }
+        if (found === undefined || found === 'unsure') {
           break;
         }
         taken.push(found);
@@ -60,9 +76,13 @@ export class Preview implements PoolUsage {
     });
   }
 
-  /** What keeps a node from another unit of a family's candidates, in Calico's words; undefined: nothing. */
+  /**
+   * What keeps a node from another unit of a family's candidates, in Calico's words; undefined: nothing. Asked where no
+   * candidate has a next address.
+   */
   obstacle(family: FamilyChoice, node: string): string | undefined {
-    return this.#copy.use(() => this.#copy.search(node).obstacle(family));
+    this.#doubt(family);
+    return this.#copy.use(() => this.#copy.search(node, this.#fresh).obstacle(family));
   }
 
   /**
@@ -85,9 +105,9 @@ export class Preview implements PoolUsage {
     if (holder && holder.namespace === pod?.namespace && holder.pod === pod.name) {
       return undefined;
     }
-    return this.#copy.use(() => {
+    const refusal = this.#copy.use(() => {
       try {
-        this.#copy.search(node.name).unitOfRequested(family, requested);
+        this.#copy.search(node.name, this.#fresh).unitOfRequested(family, requested);
       } catch (error) {
         if (error instanceof OrbweaverError) {
           return error;
@@ -97,5 +117,15 @@ export class Preview implements PoolUsage {
       const used = holder !== undefined || this.#copy.engine.isUsed(requested);
       return used ? takenError(this.#ledger, choice, item, family) : undefined;
     });
+    if (refusal !== undefined) {
+      this.#doubt(family);
+    }
+    return refusal;
+  }
+
+  #doubt(family: FamilyChoice): void {
+    if (!this.#fresh) {
+      this.unsure.push(...doubtful(family));
+    }
   }
 }

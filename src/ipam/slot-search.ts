@@ -2,13 +2,15 @@
  * Which address of a family's candidates is next for a pod on a node (DESIGN section 3): the pools
  * in their order, and addresses at rest only when no pool has anything else.
  */
+import { OrbweaverError } from '../catalogue/errors.ts';
 import type { FamilyChoice } from '../choose/choice.ts';
 import { calicoAddressError } from '../choose/messages.ts';
 import type { Pool } from '../dialect/pool.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Address } from '../net/address.ts';
-import { formatCidr } from '../net/cidr.ts';
+import { type Cidr, formatCidr } from '../net/cidr.ts';
 import type { RangeSet } from '../net/range-set.ts';
+import type { NodeStarts } from './node-starts.ts';
 import type { UnitIndex } from './unit-index.ts';
 import {
   type Licence,
@@ -41,39 +43,53 @@ export function keyOf(pool: Pool): string {
   return `${pool.dialect}/${pool.name}`;
 }
 
+export interface SearchParts {
+  readonly engine: Engine;
+  readonly entries: PoolEntries;
+  readonly node: string;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** Where nodes begin that share the pools; undefined: at the lowest address. */
+  readonly starts: NodeStarts | undefined;
+  /**
+   * What the engine shows is the latest there is. Otherwise `unsure` is the answer where a later look at the ledger
+   * might change it: before an address is taken out of its rest, or a unit from its owner.
+   */
+  readonly certain: boolean;
+  /** Lets an address rest again that was taken out of its rest and then passed over. */
+  readonly putBack: (address: Address) => void;
+}
+
 /** The searches of one hold. It is not kept: the engine and the entries may be replaced. */
 export class SlotSearch {
   readonly #engine: Engine;
   readonly #entries: PoolEntries;
   readonly #node: string;
+  readonly #starts: NodeStarts | undefined;
+  readonly #certain: boolean;
   readonly #units: UnitSearch;
   readonly #putBack: (address: Address) => void;
 
-  /**
-   * `now` is in milliseconds since the epoch; `putBack` lets an address rest again that was taken
-   * out of its rest and then passed over.
-   */
-  constructor(parts: {
-    readonly engine: Engine;
-    readonly entries: PoolEntries;
-    readonly node: string;
-    readonly now: number;
-    readonly putBack: (address: Address) => void;
-  }) {
+  constructor(parts: SearchParts) {
     this.#engine = parts.engine;
     this.#entries = parts.entries;
     this.#node = parts.node;
-    this.#units = new UnitSearch(parts.engine, parts.node, parts.now);
+    this.#starts = parts.starts;
+    this.#certain = parts.certain;
+    this.#units = new UnitSearch(parts);
     this.#putBack = parts.putBack;
   }
 
   /** The next address of the family, or undefined where no candidate has one for this node. */
-  next(family: FamilyChoice): Found | undefined {
+  next(family: FamilyChoice): Found | 'unsure' | undefined {
     for (const pool of family.candidates) {
       const found = this.free(pool, family);
       if (found !== undefined) {
         return found;
       }
+    }
+    if (!this.#certain) {
+      return 'unsure';
     }
     for (const pool of family.candidates) {
       const found = this.#resting(pool, family);
@@ -85,17 +101,27 @@ export class SlotSearch {
   }
 
   /** The next address of one candidate that does not rest. */
-  free(pool: Pool, family: FamilyChoice): Found | undefined {
+  free(pool: Pool, family: FamilyChoice): Found | 'unsure' | undefined {
     const entry = this.#entries.get(keyOf(pool));
     if (entry === undefined) {
       return undefined;
     }
+    const { handle } = entry;
     if (hasUnits(entry)) {
       const found = this.#units.free(entry, () => this.#licence(family));
-      return found && { ...found, entry };
+      if (found === undefined || found === 'unsure') {
+        return found;
+      }
+      const unit = entry.units.networkOf(found.address);
+      return { ...found, entry, address: this.#spread(handle, found.address, unit) };
     }
-    const address = this.#engine.claimNext(entry.handle, undefined);
-    return address && { entry, address, claims: undefined };
+    const start = this.#starts?.blockOf(this.#engine, handle, this.#node);
+    const address = this.#engine.claimNext(handle, start);
+    return address && { entry, address: this.#spread(handle, address), claims: undefined };
+  }
+
+  #spread(handle: number, found: Address, within?: Cidr): Address {
+    return this.#starts?.spread(this.#engine, handle, this.#node, found, within) ?? found;
   }
 
   #resting(pool: Pool, family: FamilyChoice): Found | undefined {
@@ -115,9 +141,18 @@ export class SlotSearch {
    * The address that the family asks for by number, or undefined where somebody has it. Throws
    * ADDRESS_TAKEN in Calico's words where strict affinity keeps the node from its unit.
    */
-  requested(family: FamilyChoice, address: Address): Found | undefined {
-    const found = this.unitOfRequested(family, address);
-    return this.#engine.claimAddress(address) === 'used' ? undefined : found;
+  requested(family: FamilyChoice, address: Address): Found | 'unsure' | undefined {
+    try {
+      const found = this.unitOfRequested(family, address);
+      if (this.#engine.claimAddress(address) !== 'used') {
+        return found;
+      }
+    } catch (error) {
+      if (this.#certain || !(error instanceof OrbweaverError)) {
+        throw error;
+      }
+    }
+    return this.#certain ? undefined : 'unsure';
   }
 
   /** The same before anything is claimed, whoever has the address. Throws as `requested` does. */

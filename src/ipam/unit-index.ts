@@ -13,6 +13,7 @@ import {
 } from '../net/address.ts';
 import { type Cidr, cidrContains, cidrOf, lastOfCidr } from '../net/cidr.ts';
 import { RangeSet } from '../net/range-set.ts';
+import { nameHash } from './name-hash.ts';
 import type { Unit } from './ports.ts';
 
 const NOTHING = { ranges: RangeSet.empty, count: 0 } as const;
@@ -94,7 +95,7 @@ export class UnitIndex {
    */
   startOf(node: string): Address {
     const bits = Math.min(HASH_BITS, Math.max(0, this.#prefix - this.#subnet.prefix));
-    const index = fnv1a(node) % 2 ** bits;
+    const index = nameHash(node) % 2 ** bits;
     const unitSize = 2 ** (ADDRESS_BITS[this.#subnet.family] - this.#prefix);
     return addToAddress(this.#subnet.first, index * unitSize);
   }
@@ -152,15 +153,6 @@ export class UnitIndex {
 
 function rangesOf(...cidrs: readonly Cidr[]): RangeSet {
   return RangeSet.of(cidrs.map((cidr) => ({ first: cidr.first, last: lastOfCidr(cidr) })));
-}
-
-/** FNV-1a over the UTF-8 bytes, 32 bits unsigned. */
-function fnv1a(text: string): number {
-  let hash = 0x811c9dc5;
-  for (const byte of new TextEncoder().encode(text)) {
-    hash = Math.imul(hash ^ byte, 0x01000193);
-  }
-  return hash >>> 0;
 }
 
 /** How many addresses a unit has. */

@@ -79,24 +79,34 @@ export function licenceOf(pools: readonly UnitPool[], node: string): Licence {
   return { mayClaim: true, mayBorrow: true, obstacle: undefined };
 }
 
+export interface UnitSearchParts {
+  readonly engine: Engine;
+  readonly node: string;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** What the engine shows is the latest there is. */
+  readonly certain: boolean;
+}
+
 /** One search for one node. The engine is not kept between searches: it may be replaced. */
 export class UnitSearch {
   readonly #engine: Engine;
   readonly #node: string;
   readonly #now: number;
+  readonly #certain: boolean;
 
-  /** `now` is in milliseconds since the epoch. */
-  constructor(engine: Engine, node: string, now: number) {
-    this.#engine = engine;
-    this.#node = node;
-    this.#now = now;
+  constructor(parts: UnitSearchParts) {
+    this.#engine = parts.engine;
+    this.#node = parts.node;
+    this.#now = parts.now;
+    this.#certain = parts.certain;
   }
 
   /**
    * An address that neither is used nor rests. Asks for the licence only when the node's own units
-   * are full.
+   * are full. `unsure`: another node's unit looks empty, and that is to be looked at again first.
    */
-  free(place: UnitPool, licenceOfNode: () => Licence): UnitFind | undefined {
+  free(place: UnitPool, licenceOfNode: () => Licence): UnitFind | 'unsure' | undefined {
     const { handle, units } = place;
     const own = this.#lowestIn(handle, units.ownedBy(this.#node));
     if (own !== undefined) {
@@ -200,7 +210,7 @@ export class UnitSearch {
    * An empty unit of another node, which has had it for a while: the owner gives it up. Looks at
    * EMPTY_UNIT_TRIES units with a free address at most, from the node's start on.
    */
-  #inEmptyUnit(place: UnitPool): UnitFind | undefined {
+  #inEmptyUnit(place: UnitPool): UnitFind | 'unsure' | undefined {
     const { pool, handle, units } = place;
     let tries = EMPTY_UNIT_TRIES;
     for (const range of fromStart(pool.ranges, units.startOf(this.#node))) {
@@ -213,7 +223,11 @@ export class UnitSearch {
         const cidr = units.networkOf(address);
         const was = units.ownerOf(address);
         if (was !== undefined && this.#isGivenUp(was) && this.#isEmpty(cidr, address)) {
-          return { address, claims: { cidr, was } };
+          if (this.#certain) {
+            return { address, claims: { cidr, was } };
+          }
+          this.#engine.unclaim(address);
+          return 'unsure';
         }
         this.#engine.unclaim(address);
         const last = lastOfCidr(cidr);

@@ -8,13 +8,14 @@ const WANTED = '10.4.0.77';
 /** The refusal that explain tells for a pod of the site, or undefined where it would be served. */
 async function refusalOf({ service }: CalicoSite, name: string) {
   const pod = (await service.parts.cluster.pod('default', name))!;
-  return explainPod(service.parts, {
+  const { refusal } = await explainPod(service.parts, {
     pod,
     node: undefined,
     interfaceName: 'eth0',
     calledAs: 'orbweaver',
     config: undefined,
-  }).refusal;
+  });
+  return refusal;
 }
 
 describe('an explained request for an address', () => {

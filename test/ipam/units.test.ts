@@ -373,9 +373,9 @@ describe('an explanation', () => {
   test("names the address of the node's own unit, and claims nothing", async () => {
     using site = await CalicoSite.start(ipPool('p', '10.0.0.0/24', 26));
     for (const node of ['node-a', 'node-b', 'node-a']) {
-      const [family] = explained(site, node).interfaces[0]!.families;
+      const [family] = (await explained(site, node)).interfaces[0]!.families;
       const units = site.units();
-      explained(site, 'node-c');
+      await explained(site, 'node-c');
       expect(site.units()).toEqual(units);
       expect(addressOf(await site.add(node))).toBe(`${formatAddress(family!.next!.address)}/26`);
     }
@@ -384,8 +384,8 @@ describe('an explanation', () => {
   test('names the obstacle where a node may not have another unit', async () => {
     using site = await CalicoSite.start(ipPool('p', '10.0.0.0/30', 31), ipamConfiguration(STRICT));
     await fill(site, 'node-a', 3);
-    const { refusal: told } = explained(site, 'node-b');
+    const { refusal: told } = await explained(site, 'node-b');
     expect(told).toMatchObject({ code: 'ADDRESSES_EXHAUSTED', message: NO_BLOCK });
-    expect(explained(site, 'node-a').refusal).toBeUndefined();
+    expect((await explained(site, 'node-a')).refusal).toBeUndefined();
   });
 });
