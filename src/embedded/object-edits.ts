@@ -5,14 +5,6 @@ import { invalidObject } from '../dialect/invalid-object.ts';
 import type { KubeObject, ObjectMeta } from '../dialect/kube-object.ts';
 import { invalid, wrongType } from '../selector/field-error.ts';
 
-/** Changes of annotations or labels. */
-export interface KeyEdits {
-  readonly set: Readonly<Record<string, string>>;
-  readonly remove: readonly string[];
-  /** Without it, a key that has another value is refused. */
-  readonly overwrite: boolean;
-}
-
 /** What only the store may say of an object. */
 const SERVER_FIELDS = [
   'resourceVersion',
@@ -83,34 +75,6 @@ export function withServerFields(object: KubeObject, previous: KubeObject): Kube
 /** What is compared to tell whether anything changed. JSON has no `undefined`, so keys that hold it are none. */
 export function plain(object: KubeObject): unknown {
   return JSON.parse(JSON.stringify(object));
-}
-
-/** The object with the keys set and removed. Throws OBJECT_INVALID, in kubectl's words, for a value that stands in the way. */
-export function withKeys(
-  object: KubeObject,
-  field: 'annotations' | 'labels',
-  { set, remove, overwrite }: KeyEdits,
-): KubeObject {
-  const values = new Map(Object.entries(object.metadata[field] ?? {}));
-  for (const [key, value] of Object.entries(set)) {
-    const there = values.get(key);
-    if (!overwrite && there !== undefined && there !== value) {
-      const text =
-        field === 'labels'
-          ? `'${key}' already has a value (${there}), and --overwrite is false`
-          : `--overwrite is false but found the following declared annotation(s): '${key}' already has a value (${there})`;
-      throw new OrbweaverError('OBJECT_INVALID', text);
-    }
-    values.set(key, value);
-  }
-  for (const key of remove) {
-    values.delete(key);
-  }
-  const metadata = { ...object.metadata, [field]: Object.fromEntries(values) };
-  if (values.size === 0) {
-    delete metadata[field];
-  }
-  return { ...object, metadata };
 }
 
 /** What a patch made of an object, if it is still that object; otherwise throws OBJECT_INVALID. */

@@ -12,6 +12,7 @@ import { LIMITS } from '../catalogue/limits.ts';
 import { admit } from '../dialect/admission.ts';
 import { admissionWorld } from '../dialect/admission-world.ts';
 import { canonicalObject } from '../dialect/canonical-object.ts';
+import { type KeyEdits, withKeys } from '../dialect/key-edits.ts';
 import { type Kind, type KindId, kindById, kindOf } from '../dialect/kinds.ts';
 import { type Platform, platformOf, withKnownLabels } from '../dialect/known-labels.ts';
 import { isTerminating, type KubeObject, type ObjectMeta } from '../dialect/kube-object.ts';
@@ -21,15 +22,7 @@ import type { Clock } from '../ipam/ports.ts';
 import type { GroupCommit } from '../sqlite/group-commit.ts';
 import { heldAddresses, heldCount } from './held-addresses.ts';
 import type { EmbeddedLedger } from './ledger.ts';
-import {
-  checkOwnership,
-  type KeyEdits,
-  plain,
-  samePlace,
-  stated,
-  withKeys,
-  withServerFields,
-} from './object-edits.ts';
+import { checkOwnership, plain, samePlace, stated, withServerFields } from './object-edits.ts';
 import { applied, jsonPatched, mergePatched } from './object-merge.ts';
 import { type ObjectRef, type ObjectsTable, refOf } from './objects-table.ts';
 
