@@ -49,8 +49,8 @@ export interface ReflectorParts {
   readonly onSync?: () => void;
 }
 
-/** So many watches in a row that break at once are enough: the list is read anew. */
-const BROKEN_WATCHES_MAX = 3;
+/** So many watches in a row of which nothing was heard are enough: the list is read anew. */
+const BARREN_WATCHES_MAX = 3;
 
 export class Reflector {
   /** Resolves after the first whole list; never where `close` comes before it. */
@@ -65,6 +65,10 @@ export class Reflector {
   /** Everything up to it was seen. */
   #resourceVersion = '';
   #failure: string | undefined;
+  /** Watches in a row of which nothing was heard; the next ones wait longer, also with a new list. */
+  #barren = 0;
+  /** The kind was not served when it was asked for last. */
+  #isMissing = false;
 
   constructor(parts: ReflectorParts) {
     this.#parts = parts;
@@ -119,10 +123,12 @@ export class Reflector {
       }
       if (outcome.kind === 'ok' && path !== undefined) {
         failures = 0;
+        this.#isMissing = false;
         this.#takeList(outcome.value);
         await this.#watchOn(path);
       } else if (outcome.kind === 'not-found') {
-        await this.#unserved();
+        this.#takeMissing();
+        await this.#rest(LIMITS.unservedKindMs);
       } else {
         failures += 1;
         this.#failure = textOf(outcome);
@@ -154,16 +160,11 @@ export class Reflector {
   }
 
   /** A list that was there is given up only when it is still not served after a while: a server may be starting. */
-  async #unserved(): Promise<void> {
-    if (this.#objects.size === 0) {
-      this.#failure = undefined;
-      this.#tellSynced();
-      return this.#rest(LIMITS.unservedKindMs);
-    }
-    this.#failure = 'the API server does not serve the kind any more';
-    await this.#rest(LIMITS.unservedKindMs);
-    const { outcome } = this.#isClosed ? { outcome: undefined } : await this.#list('etcd');
-    if (outcome?.kind === 'not-found' && !this.#isClosed) {
+  #takeMissing(): void {
+    if (this.#objects.size > 0 && !this.#isMissing) {
+      this.#isMissing = true;
+      this.#failure = 'the API server does not serve the kind any more';
+    } else {
       this.#takeList({ items: [], resourceVersion: '' });
     }
   }
@@ -171,30 +172,29 @@ export class Reflector {
   /** Watches until the list must be read anew. */
   async #watchOn(path: string): Promise<void> {
     const { api, query = {}, random } = this.#parts;
-    for (let broken = 0; !this.#isClosed; ) {
-      let heard = false;
+    for (;;) {
       const end: WatchEnd = await api.watch(withQuery(path, query), {
         resourceVersion: this.#resourceVersion,
         signal: this.#closing.signal,
         onEvent: (event) => {
-          heard = true;
+          this.#barren = 0;
           this.#failure = undefined;
           this.#takeEvent(event);
         },
       });
-      if (this.#isClosed || end.kind === 'expired') {
+      if (this.#isClosed) {
         return;
       }
+      const least = end.kind === 'broken' ? end.retryAfterMs : 0;
+      const wait = this.#barren === 0 ? 0 : backoffMs(this.#barren, random);
+      this.#barren += 1;
       if (end.kind === 'broken') {
         this.#failure = end.reason;
       }
-      // One that ends at once is as good as broken: it must not be asked for again and again.
-      broken = heard ? 0 : broken + 1;
-      if (end.kind === 'broken' && broken >= BROKEN_WATCHES_MAX) {
-        return this.#rest(end.retryAfterMs + backoffMs(broken, random));
+      await this.#rest(least + wait);
+      if (end.kind === 'expired' || this.#barren % BARREN_WATCHES_MAX === 0 || this.#isClosed) {
+        return;
       }
-      const least = end.kind === 'broken' ? end.retryAfterMs : 0;
-      await this.#rest(least + (broken === 0 ? 0 : backoffMs(broken, random)));
     }
   }
 
