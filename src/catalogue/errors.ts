@@ -207,6 +207,12 @@ export const ERRORS = {
     cause: 'The API server did not answer, or refused what was asked of it.',
     hint: 'Check that the API server runs, and that the account may do what the details name.',
   },
+  API_FORBIDDEN: {
+    cni: 100,
+    retry: false,
+    cause: 'The API server does not let this account do what was asked.',
+    hint: 'Use an account that may; `kubectl auth can-i` tells what one may do.',
+  },
   KEPT_BY_CLUSTER: {
     cni: 100,
     retry: false,
@@ -231,6 +237,12 @@ export const ERRORS = {
     retry: false,
     cause: 'An object of that kind and name exists already.',
     hint: 'Use `orbweaver apply` to change it.',
+  },
+  OBJECT_CONFLICT: {
+    cni: 11,
+    retry: true,
+    cause: 'The object was changed by somebody else at the same time.',
+    hint: 'Look at it as it is now, and try again.',
   },
   KIND_UNKNOWN: {
     cni: 7,
