@@ -177,7 +177,7 @@ export class AgentProcess implements AsyncDisposable {
 }
 
 /** The HTTP status of a GET on the agent's socket, or undefined where nobody answers. */
-function getStatus(socketPath: string, path: string): Promise<number | undefined> {
+export function getStatus(socketPath: string, path: string): Promise<number | undefined> {
   return new Promise((resolve) => {
     const outgoing = request({ socketPath, path, headers: { connection: 'close' } }, (incoming) => {
       incoming.resume();

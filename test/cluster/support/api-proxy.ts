@@ -14,7 +14,7 @@ import type {
   ServerResponse,
 } from 'node:http';
 import { Agent, createServer, type RequestOptions, request, type Server } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import type { TLSSocket } from 'node:tls';
 import { writeKubeconfig } from './certificates.ts';
@@ -50,6 +50,13 @@ export interface Held {
 /** How a server is away: its port is closed, or nothing comes back. */
 export type Away = 'refused' | 'silent';
 
+/** Connections to the server: with the certificate of one who may announce users, and without. */
+interface Upstream {
+  readonly target: RequestOptions;
+  readonly plain: Agent;
+  readonly announcing: Agent;
+}
+
 interface Trap {
   readonly matches: Matcher;
   readonly side: 'request' | 'reply';
@@ -59,12 +66,15 @@ interface Trap {
 
 export class ApiProxy implements AsyncDisposable {
   readonly url: string;
+  /** As nodes know it, where there are nodes. */
+  readonly nodeUrl: string | undefined;
   /** Of an administrator. */
   readonly kubeconfig: string;
   /** Everything that came by since the start or the last `forget`, in order. */
   readonly seen: SeenRequest[] = [];
   readonly #server: Server;
-  readonly #upstream: RequestOptions;
+  readonly #forNodes: NetServer | undefined;
+  readonly #upstream: Upstream;
   readonly #sockets = new Set<Socket>();
   readonly #traps: Trap[] = [];
   readonly #losses = new Set<Matcher>();
@@ -72,9 +82,17 @@ export class ApiProxy implements AsyncDisposable {
   #away: Away | undefined;
   #watchesAreSilent = false;
 
-  private constructor(server: Server, upstream: RequestOptions, controlPlane: ControlPlane) {
+  private constructor(
+    server: Server,
+    upstream: Upstream,
+    controlPlane: ControlPlane,
+    forNodes: { readonly server: NetServer; readonly url: string } | undefined,
+  ) {
     this.#server = server;
     this.#upstream = upstream;
+    this.#forNodes = forNodes?.server;
+    this.nodeUrl = forNodes?.url;
+    forNodes?.server.on('connection', (socket) => server.emit('connection', socket));
     const { address, port } = server.address() as AddressInfo;
     this.url = `https://${address}:${port}`;
     this.kubeconfig = writeKubeconfig(
@@ -89,10 +107,11 @@ export class ApiProxy implements AsyncDisposable {
     });
   }
 
-  /** Starts one on a free port of 127.0.0.1. */
+  /** Starts one on a free port of 127.0.0.1, and on one that nodes reach. */
   static async start(controlPlane: ControlPlane): Promise<ApiProxy> {
-    const { certificates } = controlPlane;
-    const own = await certificates.server('api-proxy', ['IP:127.0.0.1', 'DNS:localhost']);
+    const { certificates, site } = controlPlane;
+    const addresses = ['127.0.0.1', ...site.addresses].map((address) => `IP:${address}`);
+    const own = await certificates.server('api-proxy', addresses);
     const front = await certificates.client('front-proxy', []);
     const ca = certificates.authorityPem;
     const server = createServer({
@@ -104,12 +123,15 @@ export class ApiProxy implements AsyncDisposable {
       server.listen(0, '127.0.0.1', resolve);
     });
     const target = new URL(controlPlane.url);
-    const agent = new Agent({
-      ...{ ca, keepAlive: true, cert: readFileSync(front.certificate) },
-      key: readFileSync(front.key),
-    });
-    const upstream = { agent, host: target.hostname, port: target.port };
-    return new ApiProxy(server, upstream, controlPlane);
+    const upstream: Upstream = {
+      target: { host: target.hostname, port: target.port },
+      plain: new Agent({ ca, keepAlive: true }),
+      announcing: new Agent({
+        ...{ ca, keepAlive: true, cert: readFileSync(front.certificate) },
+        key: readFileSync(front.key),
+      }),
+    };
+    return new ApiProxy(server, upstream, controlPlane, await site.listenForNodes?.());
   }
 
   /** Adds to every round trip, half of it each way. Events of a watch come half of it later. */
@@ -175,8 +197,10 @@ export class ApiProxy implements AsyncDisposable {
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });
+    this.#forNodes?.close();
     this.cut();
-    (this.#upstream.agent as Agent).destroy();
+    this.#upstream.plain.destroy();
+    this.#upstream.announcing.destroy();
     await closed;
   }
 
@@ -238,8 +262,11 @@ export class ApiProxy implements AsyncDisposable {
   }
 
   #send(incoming: IncomingMessage, { method, path }: SeenRequest, body: Buffer): ClientRequest {
-    const headers = { ...incoming.headers, ...userOf(incoming.socket as TLSSocket) };
-    const upstream = request({ ...this.#upstream, method, path, headers });
+    const { target, plain, announcing } = this.#upstream;
+    const user = userOf(incoming.socket as TLSSocket);
+    const agent = user === undefined ? plain : announcing;
+    const headers = { ...incoming.headers, ...user };
+    const upstream = request({ ...target, agent, method, path, headers });
     upstream.end(body);
     return upstream;
   }
@@ -293,10 +320,9 @@ function withoutFraming(reply: IncomingMessage): OutgoingHttpHeaders {
   return rest;
 }
 
-function userOf(socket: TLSSocket): OutgoingHttpHeaders {
-  if (!socket.authorized) return {};
+function userOf(socket: TLSSocket): OutgoingHttpHeaders | undefined {
+  if (!socket.authorized) return undefined;
   const { subject } = socket.getPeerCertificate();
-  if (subject === undefined) return {};
   const groups = [subject.O ?? []].flat();
   return { 'x-remote-user': subject.CN, 'x-remote-group': groups };
 }

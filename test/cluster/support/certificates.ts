@@ -18,6 +18,7 @@ const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'
 export class Certificates {
   readonly authority: KeyPair;
   readonly #folder: RunFolder;
+  #clients = 0;
 
   private constructor(folder: RunFolder) {
     this.#folder = folder;
@@ -32,11 +33,6 @@ export class Certificates {
       ...['-addext', usage, '-keyout', key, '-out', certificate],
     ]);
     return made;
-  }
-
-  /** Those that are in a folder already. */
-  static in(folder: RunFolder): Certificates {
-    return new Certificates(folder);
   }
 
   get authorityPem(): string {
@@ -54,8 +50,8 @@ export class Certificates {
   /** A certificate that the API server takes for this user of these groups. */
   client(user: string, groups: readonly string[]): Promise<KeyPair> {
     const subject = [...groups.map((group) => `/O=${group}`), `/CN=${user}`].join('');
-    const file = `client-${user}`.replaceAll(/[^a-z0-9-]/gi, '-');
-    return this.#signed(file, subject, ['extendedKeyUsage=clientAuth']);
+    this.#clients += 1;
+    return this.#signed(`client-${this.#clients}`, subject, ['extendedKeyUsage=clientAuth']);
   }
 
   /** A key without a certificate, with which tokens of service accounts are signed. */

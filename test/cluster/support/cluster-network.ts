@@ -12,7 +12,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import type { ControlPlaneSite } from './control-plane.ts';
 import { API_SERVICE } from './control-plane-commands.ts';
@@ -20,7 +20,9 @@ import { Namespaces } from './namespaces.ts';
 import type { RunFolder } from './run-folder.ts';
 
 const API_PORT = 443;
+const FIRST_LISTENER_PORT = 7_000;
 const FORWARDER = join(import.meta.dirname, 'forwarder.ts');
+const LISTENER = join(import.meta.dirname, 'listener.ts');
 
 /** Of the control plane, on the nodes' link. */
 export const GATEWAY = '10.254.0.1';
@@ -33,6 +35,7 @@ export class ClusterNetwork implements ControlPlaneSite {
   readonly bindAddress = '0.0.0.0';
   readonly namespaces: Namespaces;
   #nodes = 0;
+  #listeners = 0;
 
   private constructor(run: RunFolder, kept: boolean, namespaces: Namespaces) {
     this.run = run;
@@ -108,6 +111,20 @@ export class ClusterNetwork implements ControlPlaneSite {
     child.unref();
     server.close();
     return `https://127.0.0.1:${port}`;
+  }
+
+  async listenForNodes(): Promise<{ readonly server: Server; readonly url: string }> {
+    this.#listeners += 1;
+    const port = FIRST_LISTENER_PORT + this.#listeners;
+    const command = this.inside([process.execPath, LISTENER, GATEWAY, `${port}`]);
+    const child = spawn(command[0]!, command.slice(1), {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    const [, server] = (await once(child, 'message')) as [string, Server];
+    const ended = once(child, 'exit');
+    child.send('taken');
+    await ended;
+    return { server, url: `https://${GATEWAY}:${port}` };
   }
 
   async stop(): Promise<void> {}

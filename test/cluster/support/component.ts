@@ -2,7 +2,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { signal } from './process-identity.ts';
 import type { RunFolder } from './run-folder.ts';
 
 const READY_POLL_MS = 30;
@@ -130,12 +129,5 @@ export class Component {
   async restart(): Promise<void> {
     if (this.isUp) await this.kill();
     await this.start();
-  }
-
-  /** Its process and its log are given up at once; for the owner's last moment. */
-  abandon(): void {
-    const spawned = this.#child?.pid;
-    const recorded = this.#options.run.processes().get(this.name);
-    if (spawned !== undefined && recorded !== undefined) signal(recorded, 'SIGKILL');
   }
 }

@@ -3,7 +3,8 @@
  * that can be killed, frozen and started again. It listens on a loopback address of its own, so ports never meet.
  */
 import { randomInt } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type ProcessResult, runProcess } from '../../../src/cli/walk/run-process.ts';
@@ -48,6 +49,8 @@ export interface ControlPlaneSite {
   inside(command: readonly string[]): readonly string[];
   /** Makes the API server reachable from here; its URL. */
   publish(): Promise<string>;
+  /** A socket of this process that nodes reach, where there are nodes, and its URL for them. */
+  listenForNodes?(): Promise<{ readonly server: Server; readonly url: string }>;
   stop(): Promise<void>;
 }
 
@@ -67,6 +70,7 @@ export class ControlPlane implements AsyncDisposable {
   readonly kubeconfig: string;
   readonly #components: ReadonlyMap<ComponentName, Component>;
   readonly #proxies: ApiProxy[] = [];
+  #kubeconfigs = 0;
   #stopped: Promise<void> | undefined;
 
   /** Use startControlPlane. */
@@ -129,7 +133,8 @@ export class ControlPlane implements AsyncDisposable {
     url = this.url,
   ): Promise<string> {
     const pair = await this.certificates.client(user, groups);
-    const file = this.run.file('kubeconfigs', `${user.replaceAll(/[^a-z0-9-]/gi, '-')}.json`);
+    this.#kubeconfigs += 1;
+    const file = this.run.file('kubeconfigs', `${this.#kubeconfigs}.json`);
     return writeKubeconfig(file, url, this.authorityPem, pair);
   }
 
@@ -290,11 +295,4 @@ async function isReady(target: Parameters<typeof askApi>[0]): Promise<boolean> {
 /** What a component's log says, for the report of a failed test. */
 export function logOf(controlPlane: ControlPlane, name: string): string {
   return readFileSync(join(controlPlane.folder, 'logs', `${name}.log`), 'utf8');
-}
-
-/** Writes a file of the cluster, readable by its owner alone; its path. */
-export function writeSecret(run: RunFolder, name: string, text: string): string {
-  const path = run.file(name);
-  writeFileSync(path, text, { mode: 0o600 });
-  return path;
 }

@@ -9,7 +9,6 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
-  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -118,11 +117,6 @@ async function makeArchive(folder: string, { names, command, fill }: Image): Pro
 async function tar(folder: string, archive: string): Promise<void> {
   const owner = ['--owner=0', '--group=0', '--numeric-owner', '--sort=name', '--mtime=@0'];
   await run('tar', [...owner, '-cf', archive, '-C', folder, '.']);
-}
-
-/** Bytes of all archives, for the report. */
-export function sizeOf(archives: readonly string[]): number {
-  return archives.reduce((sum, path) => sum + statSync(path).size, 0);
 }
 
 /** Programs in a folder. */

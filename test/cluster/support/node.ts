@@ -6,9 +6,10 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ProcessResult } from '../../../src/cli/walk/run-process.ts';
+import { getStatus } from '../../support/agent-process.ts';
 import { ClusterNetwork, GATEWAY } from './cluster-network.ts';
 import { Component } from './component.ts';
-import { runtimeCommand } from './container-runtime.ts';
+import { RUNTIME_SOCKET, runtimeCommand } from './container-runtime.ts';
 import { makeControlGroups } from './control-groups.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { programsIn } from './images.ts';
@@ -16,6 +17,7 @@ import { kubeletCommand } from './kubelet.ts';
 import { Namespaces } from './namespaces.ts';
 import { NodeRoot } from './node-root.ts';
 
+const COMMAND = join(import.meta.dirname, '../../../src/cli/orbweaver.mjs');
 const MAIN_PLUGINS = '/usr/lib/cni';
 const OWN_PLUGINS = join(import.meta.dirname, '../../../build/cni');
 const KUBELET_HEALTH = 'http://127.0.0.1:10248/healthz';
@@ -35,6 +37,16 @@ export interface NodeOptions {
   readonly labels?: Readonly<Record<string, string>>;
   /** No main plugin's config is written: another installs it. */
   readonly withoutNetwork?: boolean;
+}
+
+export interface AgentOptions {
+  /** Where it finds the API server, for instance a proxy's `nodeUrl`. */
+  readonly url?: string;
+  /** Whom the API server takes it for; an administrator unless groups say otherwise. */
+  readonly user?: string;
+  readonly groups?: readonly string[];
+  /** Further arguments of `orbweaver agent`. */
+  readonly args?: readonly string[];
 }
 
 /** Everything that a machine needs to be a node, but for what a control plane needs. */
@@ -58,6 +70,7 @@ export class ClusterNode {
   readonly containerd: Component;
   readonly kubelet: Component;
   readonly #controlPlane: ControlPlane;
+  readonly #apiUrl: string;
   readonly #options: NodeOptions;
 
   private constructor(parts: {
@@ -68,6 +81,7 @@ export class ClusterNode {
     readonly containerd: Component;
     readonly kubelet: Component;
     readonly controlPlane: ControlPlane;
+    readonly apiUrl: string;
     readonly options: NodeOptions;
   }) {
     this.name = parts.name;
@@ -77,6 +91,7 @@ export class ClusterNode {
     this.containerd = parts.containerd;
     this.kubelet = parts.kubelet;
     this.#controlPlane = parts.controlPlane;
+    this.#apiUrl = parts.apiUrl;
     this.#options = parts.options;
   }
 
@@ -123,8 +138,8 @@ export class ClusterNode {
       const { out } = await namespaces.run('busybox', 'wget', '-q', '-O-', KUBELET_HEALTH);
       return out === 'ok';
     });
-    const parts = { name, address, namespaces, root, containerd, kubelet, controlPlane, options };
-    const node = new ClusterNode(parts);
+    const parts = { namespaces, containerd, kubelet, options };
+    const node = new ClusterNode({ ...settings, ...parts });
     await node.#start();
     return node;
   }
@@ -200,6 +215,26 @@ export class ClusterNode {
       isReady,
       ...(pidOf === undefined ? {} : { pidOf }),
     });
+  }
+
+  /**
+   * Our agent, as a process of the node; it serves when this resolves.
+   */
+  async startAgent(options: AgentOptions = {}): Promise<Component> {
+    const { user = 'agent', groups = ['system:masters'] } = options;
+    const url = options.url ?? this.#apiUrl;
+    const file = await this.#controlPlane.kubeconfigFor(user, groups, url);
+    const socket = '/run/orbweaver/cni.sock';
+    const command = [
+      ...[process.execPath, COMMAND, 'agent', '--node', this.name, '--kubeconfig', file],
+      ...['--state', '/var/lib/orbweaver', '--socket', socket, '--cri-socket', RUNTIME_SOCKET],
+      ...(options.args ?? []),
+    ];
+    const outside = this.root.outside(socket);
+    const isReady = async () => (await getStatus(outside, '/readyz')) === 200;
+    const agent = this.component('agent', command, isReady);
+    await agent.start();
+    return agent;
   }
 
   /** A file of the node, by the path that the node knows. */
