@@ -76,7 +76,7 @@ export function isDue(pair: KeyPair, names: readonly string[], now: number): boo
     return true;
   }
   const isFor = (name: string) =>
-    certificate.checkHost(name) !== undefined || certificate.checkIP(name) !== undefined;
+    (isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name)) !== undefined;
   const begin = certificate.validFromDate.getTime();
   const end = certificate.validToDate.getTime();
   return !names.every(isFor) || now < begin || now >= begin + (end - begin) * RENEWED_AFTER;

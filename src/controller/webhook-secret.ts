@@ -9,7 +9,7 @@
  */
 import type { KubeObject } from '../dialect/kube-object.ts';
 import type { Clock } from '../ipam/ports.ts';
-import { type Resource, SECRETS } from '../kube/resources.ts';
+import { SECRETS } from '../kube/resources.ts';
 import type { ObjectApi } from './access.ts';
 import { isDue, isGood, issueCertificate, type KeyPair } from './certificate.ts';
 
@@ -57,7 +57,7 @@ export async function servingCertificate(
     const issued = await issueCertificate(names, clock.now());
     const next = secretWith(secret, namespace, issued, present.certificate);
     const written = await (secret === undefined
-      ? objects.create(SECRETS as Resource, next)
+      ? objects.create(SECRETS, next)
       : objects.replace(SECRETS, next));
     if (written.kind === 'ok') {
       return serving(issued, present.certificate, clock.now());

@@ -323,8 +323,8 @@ function checkApplicationSelector(selector: Fields, path: string): void {
   if (expressions.length > 0) throw refused('matchExpressions');
 }
 
-/** Addresses in use stay in the pool. */
-function checkInUse(name: string, ranges: RangeSet, context: AdmissionContext): void {
+/** Addresses in use stay in the pool: throws a field fault for the lowest one that is held outside of `ranges`. */
+export function checkInUse(name: string, ranges: RangeSet, context: AdmissionContext): void {
   const claim: { address: Address; pod: string } | undefined = context.claimsOutside(name, ranges);
   if (claim === undefined) return;
   const what = `remove an IP address ${formatAddress(claim.address)} that is being used by Pod ${claim.pod}`;
