@@ -1,0 +1,179 @@
+/**
+ * The kinds of the dialects, made where the cluster does not have them:
+ *
+ *     served already, by Spiderpool, by Calico or by its API server ─► left alone
+ *     made here before (its label says so) and older than this program ─► brought up to date
+ *     not served in any of its versions ─► created
+ *
+ * A create never overwrites: who comes second finds the name taken and leaves it.
+ */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { KINDS } from '../dialect/kinds.ts';
+import type { KubeObject } from '../dialect/kube-object.ts';
+import { parseManifests } from '../dialect/manifest.ts';
+import { pause, type Timers } from '../ipam/timers.ts';
+import type { ApiOutcome } from '../kube/api.ts';
+import type { ApiServer } from '../kube/api-server.ts';
+import { CUSTOM_RESOURCE_DEFINITIONS } from '../kube/resources.ts';
+import type { ObjectApi } from './access.ts';
+
+const OWNER_LABEL = 'app.kubernetes.io/managed-by';
+const OWNER = 'orbweaver';
+/** Digest of the definition that was written last: the server fills in more than was written. */
+const DIGEST_ANNOTATION = 'ipam.orbweaver.dev/definition';
+const ESTABLISHED_POLL_MS = 100;
+const ESTABLISHED_POLLS_MAX = 100;
+
+export interface CrdInstallParts {
+  readonly api: Pick<ApiServer, 'request'>;
+  readonly objects: Pick<ObjectApi, 'get' | 'create' | 'replace'>;
+  readonly timers: Timers;
+  /** deploy/crds of this package. */
+  readonly folder: string;
+}
+
+/** Names of definitions, and sentences about what could not be done. */
+export interface CrdReport {
+  readonly created: string[];
+  readonly updated: string[];
+  /** Somebody else's. */
+  readonly foreign: string[];
+  readonly faults: string[];
+}
+
+/** Installs what is missing and waits until it is served. Never rejects; safe to run in every replica. */
+export async function installCrds(parts: CrdInstallParts): Promise<CrdReport> {
+  const report: CrdReport = { created: [], updated: [], foreign: [], faults: [] };
+  for (const crd of definitions(parts.folder)) {
+    await install(parts, crd, report);
+  }
+  for (const name of [...report.created, ...report.updated]) {
+    await established(parts, name);
+  }
+  return report;
+}
+
+/** The definitions of deploy/crds that carry the label; the ledger's own is a manifest of its own. */
+export function definitions(folder: string): KubeObject[] {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.yaml'))
+    .sort()
+    .flatMap((name) => parseManifests(readFileSync(join(folder, name), 'utf8'), name))
+    .filter((crd) => crd.metadata.labels?.[OWNER_LABEL] === OWNER)
+    .map((crd) => {
+      const digest = createHash('sha256').update(JSON.stringify(crd.spec)).digest('hex');
+      return {
+        ...crd,
+        metadata: { ...crd.metadata, annotations: { [DIGEST_ANNOTATION]: digest } },
+      };
+    });
+}
+
+async function install(parts: CrdInstallParts, crd: KubeObject, report: CrdReport): Promise<void> {
+  const { objects } = parts;
+  const { name } = crd.metadata;
+  const found = await objects.get(CUSTOM_RESOURCE_DEFINITIONS, { name });
+  if (found.kind === 'ok') {
+    await update(parts, found.value, crd, report);
+    return;
+  }
+  if (found.kind !== 'not-found') {
+    report.faults.push(fault(name, found));
+    return;
+  }
+  const served = await isServed(parts.api, crd);
+  if (served !== false) {
+    if (served === true) {
+      report.foreign.push(name);
+    } else {
+      report.faults.push(fault(name, served));
+    }
+    return;
+  }
+  const made = await objects.create(CUSTOM_RESOURCE_DEFINITIONS, crd);
+  if (made.kind === 'ok') {
+    report.created.push(name);
+  } else if (made.kind !== 'conflict') {
+    report.faults.push(fault(name, made));
+  }
+}
+
+async function update(
+  parts: CrdInstallParts,
+  present: KubeObject,
+  crd: KubeObject,
+  report: CrdReport,
+): Promise<void> {
+  const { name, labels, annotations } = present.metadata;
+  if (labels?.[OWNER_LABEL] !== OWNER) {
+    report.foreign.push(name);
+    return;
+  }
+  if (annotations?.[DIGEST_ANNOTATION] === crd.metadata.annotations?.[DIGEST_ANNOTATION]) {
+    return;
+  }
+  const metadata = {
+    ...present.metadata,
+    annotations: { ...annotations, ...crd.metadata.annotations },
+  };
+  const written = await parts.objects.replace(CUSTOM_RESOURCE_DEFINITIONS, {
+    ...present,
+    metadata,
+    spec: crd.spec,
+  });
+  if (written.kind === 'ok') {
+    report.updated.push(name);
+  } else if (written.kind !== 'conflict') {
+    report.faults.push(fault(name, written));
+  }
+}
+
+/**
+ * Whether the server has the kind in any version that is read: Calico's also by its own API server, or as
+ * `crd.projectcalico.org/v1`. An outcome where it does not say.
+ */
+async function isServed(
+  api: CrdInstallParts['api'],
+  crd: KubeObject,
+): Promise<boolean | ApiOutcome<unknown>> {
+  const { group, names } = crd.spec as { group: string; names: { plural: string } };
+  const kind = KINDS.find(
+    ({ apiVersions, plural }) =>
+      plural === names.plural && apiVersions.some((version) => version.startsWith(`${group}/`)),
+  );
+  for (const version of kind?.apiVersions ?? []) {
+    const path = `/apis/${version}`;
+    const listed = await api.request<{ resources?: { name: string }[] }>({ method: 'GET', path });
+    if (listed.kind === 'ok') {
+      if (listed.value.resources?.some(({ name }) => name === names.plural)) {
+        return true;
+      }
+    } else if (listed.kind !== 'not-found') {
+      return listed;
+    }
+  }
+  return false;
+}
+
+async function established({ objects, timers }: CrdInstallParts, name: string): Promise<void> {
+  for (let polls = 0; polls < ESTABLISHED_POLLS_MAX; polls += 1) {
+    const found = await objects.get(CUSTOM_RESOURCE_DEFINITIONS, { name });
+    if (found.kind === 'ok' && isEstablished(found.value)) {
+      return;
+    }
+    await pause(timers, ESTABLISHED_POLL_MS);
+  }
+}
+
+function isEstablished(crd: KubeObject): boolean {
+  const { conditions = [] } = (crd.status ?? {}) as {
+    conditions?: readonly { type: string; status: string }[];
+  };
+  return conditions.some(({ type, status }) => type === 'Established' && status === 'True');
+}
+
+function fault(name: string, outcome: ApiOutcome<unknown>): string {
+  return `${name}: ${'reason' in outcome ? outcome.reason : outcome.kind}`;
+}

@@ -1,0 +1,140 @@
+/** Which definitions the controller makes, brings up to date and leaves alone. */
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { definitions, installCrds } from '../../src/controller/crd-install.ts';
+import type { KubeObject } from '../../src/dialect/kube-object.ts';
+import { systemTimers } from '../../src/ipam/timers.ts';
+import type { ApiOutcome } from '../../src/kube/api.ts';
+import { CUSTOM_RESOURCE_DEFINITIONS } from '../../src/kube/resources.ts';
+import { KeptObjects } from './kept-objects.ts';
+
+const FOLDER = join(import.meta.dirname, '../../deploy/crds');
+const OURS = definitions(FOLDER);
+const NAMES = OURS.map(({ metadata }) => metadata.name);
+const established = { conditions: [{ type: 'Established', status: 'True' }] };
+const timers = systemTimers({ now: () => performance.now() });
+
+/** A server that establishes what it is given at once, and serves `served` (apiVersion → plurals) besides. */
+class Server extends KeptObjects {
+  readonly #served: Readonly<Record<string, readonly string[]>>;
+  requests: (path: string) => ApiOutcome<never> | undefined = () => undefined;
+
+  constructor(served: Readonly<Record<string, readonly string[]>> = {}) {
+    super();
+    this.#served = served;
+  }
+
+  override put(resource: typeof CUSTOM_RESOURCE_DEFINITIONS, object: KubeObject): KubeObject {
+    return super.put(resource, { ...object, status: established });
+  }
+
+  async request<T>({ path }: { path: string }): Promise<ApiOutcome<T>> {
+    const resources = this.#served[path.slice('/apis/'.length)];
+    const fault = this.requests(path);
+    if (fault !== undefined) return fault;
+    if (resources === undefined) return { kind: 'not-found' };
+    return { kind: 'ok', value: { resources: resources.map((name) => ({ name })) } as T };
+  }
+
+  install() {
+    return installCrds({ api: this, objects: this, timers, folder: FOLDER });
+  }
+
+  crd(name: string): KubeObject | undefined {
+    return this.kept.get(`/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}`);
+  }
+}
+
+const foreign = (name: string, labels = {}): KubeObject => ({
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name, labels },
+  spec: { theirs: true },
+});
+
+const CALICO = ['ipamconfigurations', 'ippools', 'ipreservations'].map(
+  (plural) => `${plural}.projectcalico.org`,
+);
+
+describe('installation of the kinds', () => {
+  test('an empty cluster gets all but the ledger’s own, which is a manifest; again changes nothing', async () => {
+    const server = new Server();
+    expect(await server.install()).toEqual({
+      created: NAMES,
+      updated: [],
+      foreign: [],
+      faults: [],
+    });
+    expect(NAMES).not.toContain('ipblocks.ipam.orbweaver.dev');
+    expect(await server.install()).toEqual({ created: [], updated: [], foreign: [], faults: [] });
+  });
+
+  test.each([
+    ["Spiderpool's", 'spiderippools.spiderpool.spidernet.io', {}],
+    [
+      "Spiderpool's by its chart",
+      'spiderendpoints.spiderpool.spidernet.io',
+      { 'app.kubernetes.io/managed-by': 'Helm' },
+    ],
+    ["Calico's", 'ippools.projectcalico.org', {}],
+  ])('%s stay as they are', async (_whose, name, labels) => {
+    const server = new Server();
+    const theirs = server.put(CUSTOM_RESOURCE_DEFINITIONS, foreign(name, labels));
+    expect(await server.install()).toMatchObject({
+      created: NAMES.filter((other) => other !== name),
+      foreign: [name],
+      faults: [],
+    });
+    expect(server.crd(name)).toEqual(theirs);
+  });
+
+  test.each([
+    ["Calico's own API server", 'projectcalico.org/v3'],
+    ["Calico's older definitions", 'crd.projectcalico.org/v1'],
+  ])('%s serve the kinds: none of ours is put in front of them', async (_who, version) => {
+    const server = new Server({ [version]: ['ippools', 'ipreservations', 'ipamconfigurations'] });
+    const report = await server.install();
+    expect(report).toMatchObject({ foreign: CALICO, faults: [] });
+    expect(report.created).toEqual(NAMES.filter((name) => !CALICO.includes(name)));
+  });
+
+  test('one made here before, by an older version, is brought up to date and keeps its metadata', async () => {
+    const name = 'spiderippools.spiderpool.spidernet.io';
+    const server = new Server();
+    const labels = { 'app.kubernetes.io/managed-by': 'orbweaver', mine: 'yes' };
+    server.put(CUSTOM_RESOURCE_DEFINITIONS, foreign(name, labels));
+    expect(await server.install()).toMatchObject({ updated: [name], foreign: [] });
+    expect(server.crd(name)).toMatchObject({
+      metadata: { labels },
+      spec: OURS.find(({ metadata }) => metadata.name === name)!.spec,
+    });
+    expect(await server.install()).toMatchObject({ updated: [] });
+  });
+
+  test('another replica that is faster is no fault', async () => {
+    const server = new Server();
+    server.fault = (verb) => (verb === 'create' ? { kind: 'conflict' } : undefined);
+    expect(await server.install()).toEqual({ created: [], updated: [], foreign: [], faults: [] });
+  });
+
+  test('what may not be done is named, and the rest is done', async () => {
+    const server = new Server();
+    server.fault = (verb, path) =>
+      verb === 'create' && path.endsWith(CALICO[1]!)
+        ? { kind: 'refused', reason: 'customresourcedefinitions is forbidden' }
+        : undefined;
+    const report = await server.install();
+    expect(report.created).toEqual(NAMES.filter((name) => name !== CALICO[1]));
+    expect(report.faults).toEqual([`${CALICO[1]}: customresourcedefinitions is forbidden`]);
+  });
+
+  test('nothing is made where the server does not say what it serves', async () => {
+    const server = new Server();
+    server.requests = () => ({ kind: 'away', reason: 'no connection' });
+    const report = await server.install();
+    expect(report).toMatchObject({
+      created: [],
+      faults: NAMES.map((name) => `${name}: no connection`),
+    });
+  });
+});
