@@ -3,48 +3,24 @@
  * the whole block, so the copy of a block that a node writes to is as new as its last write.
  */
 import type { BlockState, Claim, Line, Resting, Unit } from '../ipam/ports.ts';
+import { type Address, addressInBlock, blockOf, compareAddresses, slotOf } from '../net/address.ts';
+import { blockCidrText, type Cidr, cidrContains } from '../net/cidr.ts';
 import {
-  type Address,
-  addressInBlock,
-  blockOf,
-  compareAddresses,
-  formatAddress,
-  slotOf,
-} from '../net/address.ts';
-import { blockCidrText, type Cidr, cidrContains, formatCidr } from '../net/cidr.ts';
-import { type LineFault, type Names, readLine, readUnit, textDigest } from './block-line.ts';
-import { firstOfBlock, type IpBlock, unitKey, unitOfKey } from './ip-block.ts';
-
-/** One slot of a block: its very text, for the `test` of a patch, and what it says. */
-export interface CachedSlot {
-  readonly text: string;
-  readonly line: Line;
-}
-
-export interface CachedUnit {
-  readonly text: string;
-  readonly unit: Unit;
-}
-
-export interface CachedBlock {
-  readonly first: Address;
-  readonly name: string;
-  readonly uid: string;
-  readonly resourceVersion: string;
-  readonly names: Names;
-  readonly slots: ReadonlyMap<number, CachedSlot>;
-  /** By the key within `spec.units`. */
-  readonly units: ReadonlyMap<string, CachedUnit>;
-}
-
-/** Something that was edited by hand, and is left alone until somebody mends it (rule 13). */
-export interface Quarantined {
-  /** The address, unit, name or object it is about. */
-  readonly place: string;
-  readonly block: string;
-  readonly text: string;
-  readonly fault: string;
-}
+  briefOf,
+  type CachedBlock,
+  isBrief,
+  isQuarantine,
+  isUnknown,
+  type KnownBlock,
+  lineIn,
+  type Quarantined,
+  readBlock,
+  sameLine,
+  stateOf,
+} from './cached-block.ts';
+import { ClaimIndex } from './claim-index.ts';
+import { firstOfBlock, type IpBlock, unitKey } from './ip-block.ts';
+import { type Kept, keepClaims } from './kept-claims.ts';
 
 /** Addresses whose lines, and affinity units whose owners, are others than before. */
 export interface Change {
@@ -54,22 +30,53 @@ export interface Change {
 
 export type ChangeListener = (change: Change) => void;
 
-const byOrder = (a: Claim, b: Claim) => a.order - b.order || compareAddresses(a.address, b.address);
+/** For whom the blocks are kept. */
+export interface Keeper {
+  /** The node whose claims are kept although they vanish from their block. */
+  readonly node: string;
+  /** Whether a block stays whole although no claim of the node is in it. */
+  usesWhole(first: Address): boolean;
+  /** Told of claims that vanished, those that somebody else has now, and what newly cannot be read. */
+  onTrouble(first: Address, trouble: Omit<Kept, 'block'>, faults: readonly Quarantined[]): void;
+}
 
 export class BlockCache {
-  readonly #blocks = new Map<string, CachedBlock>();
-  readonly #byPod = new ClaimIndex();
-  readonly #byContainer = new ClaimIndex();
+  readonly #blocks = new Map<string, KnownBlock>();
+  readonly #byPod = new ClaimIndex(({ owner }) => podKey(owner.namespace, owner.pod));
+  readonly #byContainer = new ClaimIndex(({ attachment }) =>
+    containerKey(attachment.network, attachment.containerId),
+  );
+  readonly #byNetwork = new ClaimIndex(({ attachment, node }) =>
+    networkKey(attachment.network, node),
+  );
+  /** How many claims of the keeper's node are in a block. */
+  readonly #ownCounts = new Map<string, { readonly first: Address; count: number }>();
   readonly #faults = new Map<string, Quarantined[]>();
   readonly #onChange: ChangeListener;
-  #inOrder: readonly CachedBlock[] | undefined;
+  readonly #keeper: Keeper | undefined;
+  #inOrder: readonly KnownBlock[] | undefined;
 
-  constructor(onChange: ChangeListener = () => {}) {
+  /** Without a keeper all blocks are whole, and what vanishes is gone. */
+  constructor(onChange: ChangeListener = () => {}, keeper?: Keeper) {
     this.#onChange = onChange;
+    this.#keeper = keeper;
   }
 
+  /** The whole block; undefined where it is not known, or only in brief. */
   block(first: Address): CachedBlock | undefined {
-    return this.#blocks.get(keyOf(first));
+    const known = this.#blocks.get(keyOf(first));
+    return known === undefined || isBrief(known) ? undefined : known;
+  }
+
+  /** Whether the block is to be read before anything is written to it. */
+  isBrief(first: Address): boolean {
+    const known = this.#blocks.get(keyOf(first));
+    return known !== undefined && isBrief(known);
+  }
+
+  /** Blocks that hold claims of the keeper's node. */
+  ownBlocks(): Address[] {
+    return [...this.#ownCounts.values()].map(({ first }) => first);
   }
 
   /**
@@ -77,6 +84,18 @@ export class BlockCache {
    * block is only named (`quarantined`).
    */
   put(object: IpBlock): void {
+    this.#take(object, () => true);
+  }
+
+  /** The same for one of a list: in brief, unless the keeper needs it whole. */
+  putListed(object: IpBlock): void {
+    const { node, usesWhole } = this.#keeper ?? {};
+    this.#take(object, (block) =>
+      node === undefined || usesWhole?.(block.first) ? true : hasClaimOf(node, block),
+    );
+  }
+
+  #take(object: IpBlock, whole: (block: CachedBlock) => boolean): void {
     const { name } = object.metadata;
     const first = firstOfBlock(object);
     if (first === undefined) {
@@ -85,24 +104,28 @@ export class BlockCache {
       this.#faults.set(name, [{ place: `IPBlock ${name}`, block: name, text: cidr, fault }]);
       return;
     }
-    const before = this.block(first);
-    if (before !== undefined && isOlder(object.metadata.resourceVersion, before.resourceVersion)) {
+    const seen = this.#blocks.get(keyOf(first))?.resourceVersion;
+    if (isOlder(object.metadata.resourceVersion, seen)) {
       return;
     }
-    const { block, faults } = readBlock(first, object, before);
+    const { block, faults } = readBlock(first, object, this.block(first));
+    const known = this.#faults.get(name) ?? [];
+    const news = faults.filter(({ place, text }) =>
+      known.every((fault) => fault.place !== place || fault.text !== text),
+    );
     this.#faults.delete(name);
     if (faults.length > 0) {
       this.#faults.set(name, faults);
     }
-    this.#replace(first, before, block);
+    this.#follow(first, block, news, whole);
   }
 
   /** The block's object is gone. */
   drop(first: Address): void {
-    const before = this.block(first);
+    const before = this.#blocks.get(keyOf(first));
     if (before !== undefined) {
       this.#faults.delete(before.name);
-      this.#replace(first, before, undefined);
+      this.#follow(first, undefined, [], () => true);
     }
   }
 
@@ -133,27 +156,25 @@ export class BlockCache {
   }
 
   line(address: Address): Line | undefined {
-    return this.block(blockOf(address))?.slots.get(slotOf(address))?.line;
+    return lineIn(this.#blocks.get(keyOf(blockOf(address))), slotOf(address));
   }
 
   unit(cidr: Cidr): Unit | undefined {
-    return this.block(blockOf(cidr.first))?.units.get(unitKey(cidr))?.unit;
+    return this.#blocks.get(keyOf(blockOf(cidr.first)))?.units.get(unitKey(cidr))?.unit;
   }
 
   claimsOfContainer(network: string, containerId: string): Claim[] {
-    return this.#byContainer.find(containerKey(network, containerId)).sort(byOrder);
+    return this.#byContainer.find(containerKey(network, containerId));
   }
 
   claimsOfPod(namespace: string, pod: string): Claim[] {
-    return this.#byPod.find(podKey(namespace, pod)).sort(byOrder);
+    return this.#byPod.find(podKey(namespace, pod));
   }
 
-  *claimsOfNetwork(network: string, node: string): Iterable<Claim> {
-    for (const claim of this.claims()) {
-      if (claim.attachment.network === network && claim.node === node) {
-        yield claim;
-      }
-    }
+  claimsOfNetwork(network: string, node: string): Claim[] {
+    return this.#byNetwork
+      .find(networkKey(network, node))
+      .sort((a, b) => compareAddresses(a.address, b.address));
   }
 
   claimsOfPool(pool: string, limit = Number.POSITIVE_INFINITY): Claim[] {
@@ -169,9 +190,10 @@ export class BlockCache {
     return found;
   }
 
+  /** Of whole blocks; in brief ones it is not known who holds what. */
   *claims(): Iterable<Claim> {
     for (const line of this.#lines()) {
-      if (line.state === 'claimed' && !isQuarantine(line)) {
+      if (isClaim(line)) {
         yield line;
       }
     }
@@ -187,8 +209,9 @@ export class BlockCache {
 
   *blocks(): Iterable<BlockState> {
     for (const block of this.#sorted()) {
-      if (block.slots.size > 0) {
-        yield stateOf(block);
+      const state = stateOf(block);
+      if (state.usedLow !== 0 || state.usedHigh !== 0 || state.resting.length > 0) {
+        yield state;
       }
     }
   }
@@ -204,18 +227,36 @@ export class BlockCache {
 
   *#lines(): Iterable<Line> {
     for (const block of this.#sorted()) {
-      for (const { line } of block.slots.values()) {
-        yield line;
+      const slots = isBrief(block) ? block.rests : block.slots;
+      for (const slot of slots.keys()) {
+        yield lineIn(block, slot) as Line;
       }
     }
   }
 
-  #sorted(): readonly CachedBlock[] {
+  #sorted(): readonly KnownBlock[] {
     this.#inOrder ??= [...this.#blocks.values()].sort((a, b) => compareAddresses(a.first, b.first));
     return this.#inOrder;
   }
 
-  #replace(first: Address, before: CachedBlock | undefined, after: CachedBlock | undefined): void {
+  #follow(
+    first: Address,
+    found: CachedBlock | undefined,
+    faults: readonly Quarantined[],
+    whole: (block: CachedBlock) => boolean,
+  ): void {
+    const { block, ...trouble }: Kept =
+      this.#keeper === undefined
+        ? { block: found, missing: [], taken: [] }
+        : keepClaims(this.#keeper.node, this.block(first), found);
+    this.#replace(first, block === undefined || whole(block) ? block : briefOf(block));
+    if (trouble.missing.length + trouble.taken.length + faults.length > 0) {
+      this.#keeper?.onTrouble(first, trouble, faults);
+    }
+  }
+
+  #replace(first: Address, after: KnownBlock | undefined): void {
+    const before = this.#blocks.get(keyOf(first));
     this.#inOrder = undefined;
     if (after === undefined) {
       this.#blocks.delete(keyOf(first));
@@ -224,9 +265,9 @@ export class BlockCache {
     }
     const addresses: Address[] = [];
     for (let slot = 0; slot < 64; slot += 1) {
-      const old = before?.slots.get(slot)?.line;
-      const now = after?.slots.get(slot)?.line;
-      if (old !== now) {
+      const old = lineIn(before, slot);
+      const now = lineIn(after, slot);
+      if (!sameLine(old, now)) {
         this.#index(old, 'remove');
         this.#index(now, 'add');
         addresses.push(addressInBlock(first, slot));
@@ -239,15 +280,35 @@ export class BlockCache {
   }
 
   #index(line: Line | undefined, step: 'add' | 'remove'): void {
-    if (line?.state === 'claimed' && !isQuarantine(line)) {
-      const { owner, attachment } = line;
-      this.#byPod[step](podKey(owner.namespace, owner.pod), line);
-      this.#byContainer[step](containerKey(attachment.network, attachment.containerId), line);
+    if (line === undefined || !isClaim(line)) {
+      return;
+    }
+    this.#byPod[step](line);
+    this.#byContainer[step](line);
+    this.#byNetwork[step](line);
+    if (line.node === this.#keeper?.node) {
+      const first = blockOf(line.address);
+      const own = this.#ownCounts.get(keyOf(first)) ?? { first, count: 0 };
+      own.count += step === 'add' ? 1 : -1;
+      if (own.count === 0) {
+        this.#ownCounts.delete(keyOf(first));
+      } else {
+        this.#ownCounts.set(keyOf(first), own);
+      }
     }
   }
 }
 
-function changedUnits(before: CachedBlock | undefined, after: CachedBlock | undefined): Cidr[] {
+/** A claim that can be read. */
+function isClaim(line: Line): line is Claim {
+  return line.state === 'claimed' && !isQuarantine(line) && !isUnknown(line);
+}
+
+function hasClaimOf(node: string, { slots }: CachedBlock): boolean {
+  return [...slots.values()].some(({ line }) => isClaim(line) && line.node === node);
+}
+
+function changedUnits(before: KnownBlock | undefined, after: KnownBlock | undefined): Cidr[] {
   const changed = new Map<string, Cidr>();
   for (const [one, other] of [
     [before, after],
@@ -262,141 +323,19 @@ function changedUnits(before: CachedBlock | undefined, after: CachedBlock | unde
   return [...changed.values()];
 }
 
-class ClaimIndex {
-  readonly #claims = new Map<string, Map<string, Claim>>();
-
-  find(key: string): Claim[] {
-    return [...(this.#claims.get(key)?.values() ?? [])];
-  }
-
-  add(key: string, claim: Claim): void {
-    const claims = this.#claims.get(key) ?? new Map<string, Claim>();
-    claims.set(formatAddress(claim.address), claim);
-    this.#claims.set(key, claims);
-  }
-
-  remove(key: string, claim: Claim): void {
-    const claims = this.#claims.get(key);
-    claims?.delete(formatAddress(claim.address));
-    if (claims?.size === 0) {
-      this.#claims.delete(key);
-    }
-  }
-}
-
-/** Texts that are as before need not be read again. */
-function readBlock(
-  first: Address,
-  object: IpBlock,
-  before: CachedBlock | undefined,
-): { block: CachedBlock; faults: Quarantined[] } {
-  const { metadata, spec } = object;
-  const names = spec.names ?? {};
-  const faults: Quarantined[] = [];
-  const blame = (place: string, text: string, fault: string) =>
-    faults.push({ place, block: metadata.name, text, fault });
-  const namesKept = Object.entries(before?.names ?? {}).every(([key, name]) => names[key] === name);
-  const slots = new Map<number, CachedSlot>();
-  for (const [slot, text] of slotsInOrder(spec.slots ?? {}, blame)) {
-    const address = addressInBlock(first, slot);
-    const known = before?.slots.get(slot);
-    const same = namesKept && known?.text === text && !isQuarantine(known.line);
-    const line = same ? known.line : readLine(address, text, names);
-    if ('fault' in line) {
-      blame(formatAddress(address), text, line.fault);
-      slots.set(slot, { text, line: quarantineLine(address, text, line) });
-    } else {
-      slots.set(slot, { text, line });
-    }
-  }
-  const units = new Map<string, CachedUnit>();
-  for (const [key, text] of Object.entries(spec.units ?? {})) {
-    const cidr = unitOfKey(first, key);
-    if (cidr === undefined) {
-      blame(`unit ${key}`, text, 'no unit begins there');
-      continue;
-    }
-    const unit = readUnit(cidr, text, names);
-    if ('fault' in unit) {
-      blame(`unit ${formatCidr(cidr)}`, text, unit.fault);
-      units.set(key, { text, unit: quarantineUnit(cidr, text) });
-    } else {
-      units.set(key, { text, unit });
-    }
-  }
-  const { name, uid = '', resourceVersion = '' } = metadata;
-  return { block: { first, name, uid, resourceVersion, names, slots, units }, faults };
-}
-
-function slotsInOrder(
-  slots: Readonly<Record<string, string>>,
-  blame: (place: string, text: string, fault: string) => void,
-): [slot: number, text: string][] {
-  const found: [number, string][] = [];
-  for (const [key, text] of Object.entries(slots)) {
-    if (/^(\d|[1-5]\d|6[0-3])$/.test(key)) {
-      found.push([Number(key), text]);
-    } else {
-      blame(`slot ${key}`, text, 'a block has the places 0 to 63');
-    }
-  }
-  return found.sort(([a], [b]) => a - b);
-}
-
-/** The mark of what stands in for a line that cannot be read; no nonce that was written begins so. */
-const QUARANTINE = '!';
-
-/**
- * A slot whose text cannot be read counts as used, by nobody. A write that has it as `was` replaces the very
- * text that was seen, so that an operator can free it.
- */
-function quarantineLine(address: Address, text: string, { fault }: LineFault): Claim {
-  return {
-    state: 'claimed',
-    address,
-    pool: '',
-    node: '',
-    owner: { namespace: '', pod: '', uid: '' },
-    attachment: { network: '', containerId: `(quarantined: ${fault})`, interfaceName: '' },
-    ahead: false,
-    order: 0,
-    claimedAt: 0,
-    nonce: `${QUARANTINE}${textDigest(text)}`,
-  };
-}
-
-function quarantineUnit(cidr: Cidr, text: string): Unit {
-  return { cidr, node: '', claimedAt: 0, nonce: `${QUARANTINE}${textDigest(text)}` };
-}
-
-/** Whether a line stands in for one that cannot be read. */
-export function isQuarantine(line: Line): boolean {
-  return line.state === 'claimed' && line.nonce.startsWith(QUARANTINE);
-}
-
-function stateOf(block: CachedBlock): BlockState {
-  let usedLow = 0;
-  let usedHigh = 0;
-  const resting: { slot: number; until: number }[] = [];
-  for (const [slot, { line }] of block.slots) {
-    if (line.state === 'resting') {
-      resting.push({ slot, until: line.until });
-    } else if (slot < 32) {
-      usedLow |= 1 << slot;
-    } else {
-      usedHigh |= 1 << (slot - 32);
-    }
-  }
-  return { first: block.first, usedLow: usedLow >>> 0, usedHigh: usedHigh >>> 0, resting };
-}
-
 /**
  * Whether version `a` is older than `b`. Both are decimal numbers of etcd's one revision, across all objects;
  * a text that is none counts as newer, so that news is never thrown away.
  */
-function isOlder(a: string | undefined, b: string): boolean {
+function isOlder(a: string | undefined, b: string | undefined): boolean {
   const decimal = /^\d+$/;
-  return a !== undefined && decimal.test(a) && decimal.test(b) && BigInt(a) < BigInt(b);
+  return (
+    a !== undefined &&
+    b !== undefined &&
+    decimal.test(a) &&
+    decimal.test(b) &&
+    BigInt(a) < BigInt(b)
+  );
 }
 
 function keyOf(first: Address): string {
@@ -409,4 +348,8 @@ function podKey(namespace: string, pod: string): string {
 
 function containerKey(network: string, containerId: string): string {
   return JSON.stringify([network, containerId]);
+}
+
+function networkKey(network: string, node: string): string {
+  return JSON.stringify([network, node]);
 }

@@ -71,6 +71,8 @@ export class BlockLane {
   #closed = false;
   /** The copy of the block is known to be old. */
   #stale = false;
+  /** Those who wait for a read of the block. */
+  #looks: (() => void)[] = [];
   #failures = 0;
   /** Parts in the next patch. */
   #most = Number.POSITIVE_INFINITY;
@@ -88,12 +90,7 @@ export class BlockLane {
       entry = { part, resolve, reject, fence: undefined, unwanted: false, inDoubt: false };
     });
     this.#entries.push(entry);
-    if (this.#closed) {
-      this.close();
-    } else if (!this.#running) {
-      this.#running = true;
-      void this.#run();
-    }
+    this.#wake();
     return {
       end,
       cancel: () => {
@@ -105,9 +102,31 @@ export class BlockLane {
     };
   }
 
+  /** Reads the block. Resolves when the copy is as new as this call, or when the lane closes. */
+  look(): Promise<void> {
+    const seen = new Promise<void>((resolve) => {
+      this.#looks.push(resolve);
+    });
+    this.#stale = true;
+    this.#wake();
+    return seen;
+  }
+
+  #wake(): void {
+    if (this.#closed) {
+      this.close();
+    } else if (!this.#running) {
+      this.#running = true;
+      void this.#run();
+    }
+  }
+
   /** Sends nothing more. */
   close(): void {
     this.#closed = true;
+    for (const resolve of this.#looks.splice(0)) {
+      resolve();
+    }
     for (const { reject } of this.#entries.splice(0)) {
       reject(new OrbweaverError('NOT_READY', 'the agent is stopping'));
     }
@@ -116,14 +135,15 @@ export class BlockLane {
   async #run(): Promise<void> {
     // Calls that come in the same turn go in the same request.
     await Promise.resolve();
-    for (;;) {
-      if (this.#stale && this.#entries.length > 0) {
+    while (!this.#closed) {
+      const wanted = this.#entries.length > 0 && this.#parts.cache.isBrief(this.#first);
+      if (wanted || (this.#stale && this.#entries.length + this.#looks.length > 0)) {
         await this.#read();
         continue;
       }
       this.#endJudged();
       const batch = this.#nextBatch();
-      if (batch.length === 0 || this.#closed) {
+      if (batch.length === 0) {
         break;
       }
       this.#inFlight = batch;
@@ -139,15 +159,20 @@ export class BlockLane {
 
   async #read(): Promise<void> {
     const { api, cache, gate } = this.#parts;
+    const looks = this.#looks.splice(0);
     const outcome = await gate.run(() => api.get(blockName(this.#first)));
     if (outcome.kind === 'ok') {
       cache.put(outcome.value);
-      this.#stale = false;
     } else if (outcome.kind === 'not-found') {
       cache.drop(this.#first);
-      this.#stale = false;
     } else {
+      this.#looks.unshift(...looks);
       await this.#rest(outcome);
+      return;
+    }
+    this.#stale = this.#looks.length > 0;
+    for (const resolve of looks) {
+      resolve();
     }
   }
 
@@ -155,7 +180,7 @@ export class BlockLane {
     const { api, cache, gate } = this.#parts;
     const block = cache.block(this.#first);
     return gate.run(() =>
-      block === undefined
+      block?.uid === undefined
         ? api.create(blockWith(this.#first, batch))
         : api.patch(block.name, patchWith(block, batch, this.#failures === 0)),
     );

@@ -29,7 +29,7 @@ export async function listBlocks(
     const { blocks, resourceVersion } = outcome.value;
     for (const block of blocks) {
       listed.add(block.metadata.name);
-      cache.put(block);
+      cache.putListed(block);
     }
     next = outcome.value.continue;
     if (next === undefined) {

@@ -4,8 +4,8 @@
 import type { SlotConflict, SlotWrite, UnitConflict, UnitWrite } from '../ipam/ports.ts';
 import { type Address, slotOf } from '../net/address.ts';
 import type { PatchOperation } from './api.ts';
-import type { CachedBlock } from './block-cache.ts';
 import { type Names, referredKeys, type WrittenLine, writeLine, writeUnit } from './block-line.ts';
+import type { CachedBlock } from './cached-block.ts';
 import { type IpBlock, newBlock, unitKey } from './ip-block.ts';
 
 /** What one commit writes into one block: all of it lands, or nothing. */
@@ -82,7 +82,7 @@ export function blockWith(first: Address, parts: readonly Part[]): IpBlock {
 }
 
 /**
- * The patch that brings the parts into a block. It tests the block's uid, so that it cannot land in another
+ * The patch that brings the parts into a block, which has an object. It tests the block's uid, so that it cannot land in another
  * object of the same name (rule 13); for each slot the very text that was read, or its absence; and every name
  * that its lines refer to. With `tidy`, names that no line uses go, which lands only on the version that was
  * read.
@@ -95,7 +95,7 @@ export function patchWith(
   const writer = new BlockWriter(block);
   writer.writeAll(parts);
   return [
-    { op: 'test', path: '/metadata/uid', value: block.uid },
+    { op: 'test', path: '/metadata/uid', value: block.uid ?? '' },
     ...writer.nameOperations(),
     ...writer.operations,
     ...(tidy ? tidyOperations(block, writer.usedKeys) : []),
@@ -188,7 +188,7 @@ function tidyOperations(block: CachedBlock, written: Iterable<string>): PatchOpe
   }
   const used = new Set(written);
   for (const { text } of [...block.slots.values(), ...block.units.values()]) {
-    for (const key of referredKeys(text)) {
+    for (const key of referredKeys(text ?? '')) {
       used.add(key);
     }
   }

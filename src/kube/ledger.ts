@@ -24,28 +24,38 @@ import type {
 } from '../ipam/ports.ts';
 import { pause, type Timers } from '../ipam/timers.ts';
 import { UnsettledError } from '../ipam/unsettled.ts';
-import { type Address, blockOf, equalAddresses, formatAddress } from '../net/address.ts';
+import { type Address, blockOf, equalAddresses } from '../net/address.ts';
 import { blockCidrText, type Cidr, cidrContains } from '../net/cidr.ts';
 import type { BlockApi } from './api.ts';
 import { backoffMs } from './backoff.ts';
-import { BlockCache, type ChangeListener, type Quarantined } from './block-cache.ts';
-import { BlockLane, type PartEnd, type Ticket } from './block-lane.ts';
+import { BlockCache, type ChangeListener } from './block-cache.ts';
+import { BlockLane, type Ticket } from './block-lane.ts';
 import { writeLine, writeUnit } from './block-line.ts';
 import { listBlocks } from './block-list.ts';
 import { judge, type Part } from './block-patch.ts';
+import type { Quarantined } from './cached-block.ts';
+import { isRest, type Lost, outcomeOf, partOf, partsOf } from './commit-parts.ts';
 import { FreshRead } from './fresh-read.ts';
 import type { Intent, Journal } from './journal.ts';
+import { OwnClaims, type Trouble } from './own-claims.ts';
 import { RequestGate } from './request-gate.ts';
 import { fateOf, fenceOf, revertOf } from './settle.ts';
 
 export interface KubernetesLedgerParts {
   readonly api: BlockApi;
+  /**
+   * The node whose agent this is. Its claims are kept whole and looked after; of blocks that hold none of them it
+   * is only kept which addresses are free.
+   */
+  readonly node: string;
   readonly journal: Journal;
   readonly timers: Timers;
   /** Uniform in [0, 1); spreads what met once. */
   readonly random: () => number;
   /** Told which addresses the agent sees changed, by whomever. */
   readonly onChange?: ChangeListener;
+  /** Told what somebody did to the blocks by hand, as it is found (rule 13). */
+  readonly onTrouble?: (trouble: Trouble) => void;
 }
 
 /** A commit on its way. */
@@ -60,11 +70,10 @@ interface Attempt {
   over: boolean;
 }
 
-type Lost = Extract<PartEnd, { readonly kind: 'lost' }>;
-
 export class KubernetesLedger implements Ledger {
   readonly #parts: KubernetesLedgerParts;
   readonly #cache: BlockCache;
+  readonly #own: OwnClaims;
   readonly #gate = new RequestGate(LIMITS.apiRequestsMax);
   readonly #lanes = new Map<string, BlockLane>();
   readonly shared: SharedLedger;
@@ -72,8 +81,23 @@ export class KubernetesLedger implements Ledger {
 
   private constructor(parts: KubernetesLedgerParts) {
     this.#parts = parts;
-    this.#cache = new BlockCache(parts.onChange);
-    const { api, timers, random } = parts;
+    const { api, timers, random, node, onChange = () => {}, onTrouble = () => {} } = parts;
+    const keeper = {
+      node,
+      usesWhole: (first: Address) => this.#lanes.has(blockCidrText(first)),
+      onTrouble: (...news: Parameters<OwnClaims['heed']>) => this.#own.heed(...news),
+    };
+    this.#cache = new BlockCache((change) => {
+      this.#own.follow(change.addresses);
+      onChange(change);
+    }, keeper);
+    this.#own = new OwnClaims({
+      cache: this.#cache,
+      timers,
+      rewrite: (writes) => this.#rewrite(writes),
+      look: (first) => void this.#lane(first).look(),
+      onTrouble,
+    });
     this.shared = new FreshRead({ api, cache: this.#cache, gate: this.#gate, timers, random });
   }
 
@@ -86,6 +110,7 @@ export class KubernetesLedger implements Ledger {
     const intents = parts.journal.open();
     await ledger.refresh();
     await Promise.all(intents.map((intent) => ledger.#recover(intent)));
+    ledger.#own.start();
     return ledger;
   }
 
@@ -123,14 +148,18 @@ export class KubernetesLedger implements Ledger {
     return this.#waitFor(attempt, this.#land(attempt));
   }
 
-  /** What was edited by hand in the blocks as last seen; those slots count as used (rule 13). */
+  /**
+   * What was edited by hand in the blocks as last seen: lines that cannot be read, whose slots count as used, and
+   * claims of this node that others have now (rule 13).
+   */
   quarantined(): Quarantined[] {
-    return this.#cache.quarantined();
+    return [...this.#cache.quarantined(), ...this.#own.taken()];
   }
 
   /** Sends nothing more. What is on its way stays in the journal for the next start. */
   close(): void {
     this.#closed = true;
+    this.#own.stop();
     for (const lane of this.#lanes.values()) {
       lane.close();
     }
@@ -184,7 +213,10 @@ export class KubernetesLedger implements Ledger {
     const ends = [
       ...writes.map((write) => partOf(blockOf(write.now.address), [write], [])),
       ...units.map((unit) => partOf(blockOf(unit.now.cidr.first), [], [unit])),
-    ].map((part) => judge(part, this.#cache.block(part.first)));
+    ]
+      // Of a block in brief nothing can be said before it is read.
+      .filter(({ first }) => !this.#cache.isBrief(first))
+      .map((part) => judge(part, this.#cache.block(part.first)));
     const lost = ends.filter((end) => end.kind === 'lost');
     return lost.length === 0 ? undefined : outcomeOf(lost);
   }
@@ -299,6 +331,9 @@ export class KubernetesLedger implements Ledger {
    * again: nobody else frees a claim so soon.)
    */
   async #recover({ id, writes, ending }: Intent): Promise<void> {
+    const blocks = partsOf(writes, []).map(({ first }) => first);
+    const brief = blocks.filter((first) => this.#cache.isBrief(first));
+    await Promise.all(brief.map((first) => this.#lane(first).look()));
     for (;;) {
       const open = writes.filter((write) => this.#fate(write) === 'open');
       if (open.length === 0) {
@@ -320,52 +355,33 @@ export class KubernetesLedger implements Ledger {
     return fateOf(write, this.line(write.now.address));
   }
 
+  /** Writes over own claims that their block lost. */
+  async #rewrite(writes: readonly SlotWrite[]): Promise<boolean> {
+    const { journal } = this.#parts;
+    // To the agent's next life these slots are empty.
+    const id = await journal.begin(
+      writes.map(({ now }) => ({ was: undefined, now })),
+      'finish',
+    );
+    const tickets = partsOf(writes, []).map((part) => this.#submit(part));
+    const ends = await Promise.all(tickets.map(({ end }) => end));
+    journal.end(id);
+    return ends.every(({ kind }) => kind === 'landed');
+  }
+
   #submit(part: Part): Ticket {
-    const key = blockCidrText(part.first);
+    return this.#lane(part.first).submit(part);
+  }
+
+  #lane(first: Address): BlockLane {
+    const key = blockCidrText(first);
     let lane = this.#lanes.get(key);
     if (lane === undefined) {
       const { api, timers, random } = this.#parts;
       const parts = { api, cache: this.#cache, gate: this.#gate, timers, random };
-      lane = new BlockLane(part.first, parts, () => this.#lanes.delete(key));
+      lane = new BlockLane(first, parts, () => this.#lanes.delete(key));
       this.#lanes.set(key, lane);
     }
-    return lane.submit(part);
+    return lane;
   }
-}
-
-function partOf(first: Address, writes: readonly SlotWrite[], units: readonly UnitWrite[]): Part {
-  return { first, writes, units };
-}
-
-function isRest({ now }: SlotWrite): boolean {
-  return now.state === 'resting';
-}
-
-/** One part per block, in the order in which the blocks come. */
-function partsOf(writes: readonly SlotWrite[], units: readonly UnitWrite[]): Part[] {
-  const blocks = new Map<string, { first: Address; writes: SlotWrite[]; units: UnitWrite[] }>();
-  const at = (address: Address) => {
-    const first = blockOf(address);
-    const key = formatAddress(first);
-    const part = blocks.get(key) ?? { first, writes: [], units: [] };
-    blocks.set(key, part);
-    return part;
-  };
-  for (const write of writes) {
-    at(write.now.address).writes.push(write);
-  }
-  for (const unit of units) {
-    at(unit.now.cidr.first).units.push(unit);
-  }
-  return [...blocks.values()];
-}
-
-function outcomeOf(lost: readonly Lost[]): CommitOutcome {
-  return lost.length === 0
-    ? { kind: 'durable' }
-    : {
-        kind: 'lost',
-        conflicts: lost.flatMap(({ conflicts }) => conflicts),
-        units: lost.flatMap(({ units }) => units),
-      };
 }

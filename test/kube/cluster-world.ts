@@ -193,6 +193,11 @@ export class ClusterWorld {
       noAddressTwice(this.#runtime) ?? answersAreDurable(this.#runtime, this.#truth());
   }
 
+  /** What etcd holds. */
+  #stored(): Ledger {
+    return { claims: () => storedClaims(this.#server) } as unknown as Ledger;
+  }
+
   /** What etcd holds, but for claims whose DEL was answered: the kept ones, and those whose end is promised. */
   #truth(): Ledger {
     const promised = new Set(
@@ -443,7 +448,7 @@ export class ClusterWorld {
     }
     await this.#calm();
     this.#check();
-    this.#fault ??= allOrNothing({ claims: () => storedClaims(this.#server) } as unknown as Ledger);
+    this.#fault ??= allOrNothing(this.#stored());
     for (const node of this.#running()) {
       this.#fault ??= this.#inOrder(node);
     }
@@ -451,15 +456,22 @@ export class ClusterWorld {
   }
 
   #inOrder(node: SimulatedNode): string | undefined {
-    const seen = JSON.stringify([...node.ledger.claims()].map(keyOf).sort());
-    const stored = JSON.stringify(storedClaims(this.#server).map(keyOf).sort());
+    const own = (claims: Iterable<Claim>) =>
+      JSON.stringify(
+        [...claims]
+          .filter((claim) => claim.node === node.name)
+          .map(keyOf)
+          .sort(),
+      );
+    const seen = own(node.ledger.claims());
+    const stored = own(storedClaims(this.#server));
     const journal = this.#journals.get(node.name)!;
     const open = [...journal.open(), ...journal.openDeletions()];
     return seen !== stored
       ? `${node.name} sees ${seen}, etcd has ${stored}`
       : open.length > 0
         ? `${node.name}: its journal holds ${JSON.stringify(open)}`
-        : engineShowsLedger(node.allocator, node.ledger, this.#cluster.pools());
+        : engineShowsLedger(node.allocator, this.#stored(), this.#cluster.pools());
   }
 
   async #calm(): Promise<void> {

@@ -7,6 +7,7 @@ import { VirtualTimers } from '../support/virtual-timers.ts';
 ledgerSuite('the API server', async () => {
   const ledger = await KubernetesLedger.open({
     api: new SimulatedApiServer().client('node-1'),
+    node: 'node-1',
     journal: new MemoryJournal(),
     timers: new VirtualTimers(),
     random: () => 0.5,

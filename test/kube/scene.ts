@@ -41,13 +41,19 @@ export class Scene {
     });
   }
 
-  /** The agent of a node; its journal is that of its earlier life, unless it was lost. */
-  node(name = 'node-1', { journalLost = false } = {}): Promise<SimulatedNode> {
+  /**
+   * The agent of a node; its journal is that of its earlier life, unless it was lost. With `node` it acts on that
+   * one's claims, as no agent should.
+   */
+  node(
+    name = 'node-1',
+    { journalLost = false, node = name }: { journalLost?: boolean; node?: string } = {},
+  ): Promise<SimulatedNode> {
     const kept = journalLost ? undefined : this.#journals.get(name);
     const journal = kept?.reopened() ?? new MemoryJournal();
     this.#journals.set(name, journal);
     const { server, cluster, timers } = this;
-    return SimulatedNode.start(name, { server, cluster, timers, journal });
+    return SimulatedNode.start(name, { server, cluster, timers, journal, node });
   }
 
   journal(name = 'node-1'): MemoryJournal {

@@ -12,7 +12,7 @@ import { turn, VirtualTimers } from '../support/virtual-timers.ts';
 
 function parts(api: BlockApi) {
   const timers = new VirtualTimers();
-  return { api, timers, journal: new MemoryJournal(), random: () => 0.5 };
+  return { api, node: 'node-1', timers, journal: new MemoryJournal(), random: () => 0.5 };
 }
 
 async function filled(blocks: number): Promise<SimulatedApiServer> {

@@ -52,7 +52,7 @@ describe('the traces against weaker wordings', () => {
   test('T2b: a release by somebody else that is on its way does not unmake a confirmed ADD (rule 5)', async () => {
     const scene = new Scene();
     const node = await scene.node();
-    const collector = await scene.node('controller');
+    const collector = await scene.node('controller', { node: 'node-1' });
     await node.add();
     await collector.ledger.refresh();
     scene.hold('patch');
@@ -216,7 +216,7 @@ describe('the traces when a rule is left out', () => {
   test('5: a repeated ADD whose claim was freed behind its back claims again', async () => {
     const scene = new Scene();
     const node = await scene.node();
-    const collector = await scene.node('controller');
+    const collector = await scene.node('controller', { node: 'node-1' });
     await node.add();
     await collector.ledger.refresh();
     await collector.del();

@@ -8,6 +8,7 @@ import { IpamService } from '../../src/ipam/service.ts';
 import type { Timers } from '../../src/ipam/timers.ts';
 import type { Journal } from '../../src/kube/journal.ts';
 import { KubernetesLedger } from '../../src/kube/ledger.ts';
+import type { Trouble } from '../../src/kube/own-claims.ts';
 import { freshNonce } from './lines.ts';
 import type { SimulatedApiServer, SimulatedClient } from './simulated-api-server.ts';
 
@@ -17,6 +18,8 @@ export interface NodeParts {
   readonly timers: Timers;
   readonly journal: Journal & DeletionJournal;
   readonly random?: () => number;
+  /** The node that it takes itself for; its own name where absent. */
+  readonly node?: string;
 }
 
 /** One CNI call; what is left out is pod `web` of uid u1, container C1, eth0. */
@@ -36,6 +39,8 @@ export class SimulatedNode {
   readonly ledger: KubernetesLedger;
   readonly service: IpamService;
   readonly allocator: Allocator;
+  /** What its ledger told of edits by hand. */
+  readonly troubles: readonly Trouble[];
   readonly #client: SimulatedClient;
   readonly #timers: Timers;
 
@@ -44,11 +49,13 @@ export class SimulatedNode {
     client: SimulatedClient,
     ledger: KubernetesLedger,
     allocator: Allocator,
-    { cluster, timers, journal }: NodeParts,
+    troubles: readonly Trouble[],
+    { cluster, timers, journal, node = name }: NodeParts,
   ) {
     this.name = name;
     this.ledger = ledger;
     this.allocator = allocator;
+    this.troubles = troubles;
     this.#client = client;
     this.#timers = timers;
     const nonce = freshNonce;
@@ -57,7 +64,7 @@ export class SimulatedNode {
       cluster,
       allocator,
       clock: timers,
-      node: name,
+      node,
       nonce,
       timers,
       promised: new PromisedDels(journal),
@@ -68,15 +75,18 @@ export class SimulatedNode {
   static async start(name: string, parts: NodeParts): Promise<SimulatedNode> {
     const client = parts.server.client(name);
     let allocator: Allocator | undefined;
+    const troubles: Trouble[] = [];
     const ledger = await KubernetesLedger.open({
       api: client,
+      node: parts.node ?? name,
       journal: parts.journal,
       timers: parts.timers,
       random: parts.random ?? (() => 0.5),
       onChange: (change) => allocator?.learn(change.addresses, change.units),
+      onTrouble: (trouble) => troubles.push(trouble),
     });
     allocator = new Allocator({ ledger, cluster: parts.cluster, clock: parts.timers });
-    return new SimulatedNode(name, client, ledger, allocator, parts);
+    return new SimulatedNode(name, client, ledger, allocator, troubles, parts);
   }
 
   add(call: SimulatedCall = {}): Promise<CniAnswer> {

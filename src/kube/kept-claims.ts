@@ -1,0 +1,71 @@
+/**
+ * What becomes of a node's own claims when a block is read anew (rule 13). None of them ever leaves a block but
+ * by a line that takes its place: an object or a line that is gone was removed by hand.
+ *
+ *     the slot now holds                       the claim
+ *     nothing, or the block is gone            is missing: kept, and to be written again
+ *     a rest of another pod, in a new block    is missing as well: nobody holds the address
+ *     another pod's claim                      is taken: named, and never overwritten
+ *     a rest of its own pod, or its own line   follows it
+ */
+import type { Claim } from '../ipam/ports.ts';
+import { type CachedBlock, type CachedSlot, isQuarantine } from './cached-block.ts';
+
+export interface Kept {
+  readonly block: CachedBlock | undefined;
+  /** Claims that were not missing before. */
+  readonly missing: readonly Claim[];
+  readonly taken: readonly { readonly was: Claim; readonly now: Claim }[];
+}
+
+/** The block as it is now, with the claims of `node` that are missing in it. */
+export function keepClaims(
+  node: string,
+  before: CachedBlock | undefined,
+  now: CachedBlock | undefined,
+): Kept {
+  const kept = new Map<number, CachedSlot>();
+  const missing: Claim[] = [];
+  const taken: { was: Claim; now: Claim }[] = [];
+  for (const [slot, { line, missing: wasMissing }] of before?.slots ?? []) {
+    if (line.state !== 'claimed' || line.node !== node || isQuarantine(line)) {
+      continue;
+    }
+    const found = now?.slots.get(slot);
+    if (isGone(line, found, before?.uid !== now?.uid)) {
+      kept.set(slot, { text: found?.text, line, missing: true });
+      if (!wasMissing) {
+        missing.push(line);
+      }
+    } else if (found?.line.state === 'claimed' && !isQuarantine(found.line)) {
+      if (!isOfSamePod(line, found.line)) {
+        taken.push({ was: line, now: found.line });
+      }
+    }
+  }
+  if (kept.size === 0 || before === undefined) {
+    return { block: now, missing, taken };
+  }
+  const { first, name } = before;
+  const object = now ?? {
+    first,
+    name,
+    uid: undefined,
+    resourceVersion: undefined,
+    names: {},
+    slots: new Map(),
+    units: new Map(),
+  };
+  return { block: { ...object, slots: new Map([...object.slots, ...kept]) }, missing, taken };
+}
+
+function isGone(line: Claim, found: CachedSlot | undefined, anotherObject: boolean): boolean {
+  return (
+    found === undefined ||
+    (anotherObject && found.line.state === 'resting' && !isOfSamePod(line, found.line))
+  );
+}
+
+function isOfSamePod(a: Pick<Claim, 'owner'>, b: Pick<Claim, 'owner'>): boolean {
+  return a.owner.namespace === b.owner.namespace && a.owner.pod === b.owner.pod;
+}
