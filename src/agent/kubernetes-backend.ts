@@ -181,6 +181,12 @@ export class KubernetesBackend implements Backend {
       return;
     }
     this.#ledger = ledger;
+    if (cluster.get('Node', '', node) === undefined) {
+      this.#log.error(
+        { node },
+        'there is no Node of this name: no pool that asks for a node serves here',
+      );
+    }
     allocator = new Allocator({ ledger, cluster, clock: this.clock });
     const promised = this.#promised!;
     const use = host.serve({ ledger, cluster, allocator, timers, promised });

@@ -12,7 +12,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { OrbweaverError } from '../catalogue/errors.ts';
 import type { ObjectView, PodView } from '../choose/subject.ts';
 import { type KindId, kindById } from '../dialect/kinds.ts';
-import type { KubeObject } from '../dialect/kube-object.ts';
+import type { KubeObject, ObjectMeta } from '../dialect/kube-object.ts';
 import { type Controller, isPodDead, topController } from '../dialect/pod-owner.ts';
 import type { Pool } from '../dialect/pool.ts';
 import { PoolRegistry } from '../dialect/pool-registry.ts';
@@ -209,6 +209,7 @@ export class KubernetesCluster implements Cluster {
       api,
       path,
       ...(fieldSelector === undefined ? {} : { query: { fieldSelector } }),
+      keep: withoutManagedFields,
       timers,
       random,
       onChange: ({ namespace, name }, object, before) => {
@@ -329,6 +330,14 @@ export class KubernetesCluster implements Cluster {
 }
 
 const NOTHING = () => undefined;
+
+/** Who wrote which field is half of an object, and nobody asks for it here. */
+function withoutManagedFields(object: KubeObject): KubeObject {
+  const { managedFields: _, ...metadata } = object.metadata as ObjectMeta & {
+    managedFields?: unknown;
+  };
+  return { ...object, metadata };
+}
 
 /** Whether two states of one object are the same to all that reads it. */
 function decidesTheSame(before: KubeObject, now: KubeObject): boolean {
