@@ -88,7 +88,8 @@ export class ControllerProcess implements AsyncDisposable {
     return this.#exit;
   }
 
+  /** In good order, so that the next one need not wait until its Lease has expired. */
   [Symbol.asyncDispose](): Promise<void> {
-    return this.kill();
+    return this.stop();
   }
 }
