@@ -86,10 +86,19 @@ export async function readObjects(
     name,
     full: query.full === 'true',
   });
+  return { objects: requireFound(kind, name, objects) };
+}
+
+/** The objects. Throws OBJECT_NOT_FOUND where there are none of the name that was asked for. */
+export function requireFound(
+  kind: Kind,
+  name: string | undefined,
+  objects: KubeObject[],
+): KubeObject[] {
   if (name !== undefined && objects.length === 0) {
     throw new OrbweaverError('OBJECT_NOT_FOUND', `${resourceOf(kind)} "${name}" not found`);
   }
-  return { objects };
+  return objects;
 }
 
 /** Sets and removes annotations or labels. */

@@ -1,12 +1,10 @@
 /** JSON requests to the agent on its unix socket. */
 import { request } from 'node:http';
 import { ERRORS, type ErrorCode, OrbweaverError } from '../catalogue/errors.ts';
+import type { CommandClient, CommandQuery } from './command-client.ts';
 import { whileWaiting } from './progress.ts';
 
-/** Where the plugin and the CLI look for the agent unless told otherwise (DESIGN section 8). */
-export const DEFAULT_SOCKET = '/run/orbweaver/cni.sock';
-
-export class AgentClient {
+export class AgentClient implements CommandClient {
   readonly #socket: string;
 
   constructor(socket: string) {
@@ -14,7 +12,7 @@ export class AgentClient {
   }
 
   /** Throws AGENT_UNREACHABLE, or the error that the agent answered with. */
-  get<T>(path: string, query: Readonly<Record<string, string | undefined>> = {}): Promise<T> {
+  get<T>(path: string, query: CommandQuery = {}): Promise<T> {
     const given = Object.entries(query).filter(
       (pair): pair is [string, string] => pair[1] !== undefined,
     );

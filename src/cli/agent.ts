@@ -4,10 +4,12 @@ import { type Command, Option } from 'commander';
 import type { AgentOptions as StartOptions } from '../agent/agent.ts';
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { declareCommand, withSocket } from './command.ts';
-import { type Shell, type SocketOption, socketPath } from './shell.ts';
+import type { Shell } from './shell.ts';
+import { socketPath } from './target.ts';
 import { ownVersion } from './version.ts';
 
-interface AgentOptions extends SocketOption {
+interface AgentOptions {
+  readonly socket?: string;
   readonly state: string;
   readonly node: string;
   readonly manifests?: string[];
@@ -71,7 +73,7 @@ async function run(shell: Shell, options: AgentOptions): Promise<void> {
   const { startAgent } = await import('../agent/agent.ts');
   const agent = await startAgent({
     state: resolve(shell.folder, options.state),
-    socket: socketPath(options.socket, shell.folder),
+    socket: socketPath(options.socket, { folder: shell.folder, environment: process.env }),
     node: options.node,
     version: ownVersion(),
     backend: backendOf(shell, options),

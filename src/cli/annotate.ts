@@ -2,11 +2,12 @@
 import type { Command } from 'commander';
 import type { AnnotateRequest, EditResponse } from '../agent/protocol.ts';
 import { OrbweaverError } from '../catalogue/errors.ts';
-import { declareCommand, withNamespace, withSocket } from './command.ts';
+import { declareCommand, withNamespace, withTarget } from './command.ts';
 import { readTargets, refName, refOf, type Target } from './object-name.ts';
-import type { Shell, SocketOption } from './shell.ts';
+import type { Shell } from './shell.ts';
+import type { TargetOptions } from './target.ts';
 
-interface EditOptions extends SocketOption {
+interface EditOptions extends TargetOptions {
   readonly namespace: string;
   readonly overwrite?: string | boolean;
 }
@@ -41,7 +42,7 @@ function editCommand(
     more: 'KEY=VALUE sets, KEY- removes.',
     examples,
   });
-  return withSocket(withNamespace(command))
+  return withTarget(withNamespace(command))
     .option('--overwrite [bool]', 'replace a value that is there')
     .action(async (words: string[], options: EditOptions) => {
       const { target, changes } = splitWords(words);

@@ -5,18 +5,19 @@ import type { ApplyRequest, ApplyResponse, ApplyResult } from '../agent/protocol
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { KINDS } from '../dialect/kinds.ts';
 import type { KubeObject } from '../dialect/kube-object.ts';
-import { declareCommand, withFiles, withSocket } from './command.ts';
+import { declareCommand, withFiles, withTarget } from './command.ts';
 import { describeError } from './failure.ts';
 import { objectName } from './object-name.ts';
 import { openProgress } from './progress.ts';
-import type { Shell, SocketOption } from './shell.ts';
+import type { Shell } from './shell.ts';
+import type { TargetOptions } from './target.ts';
 
 /**
  * Objects in one request: few enough that progress is seen, many enough that requests cost nothing.
  */
 const BATCH = 250;
 
-export interface FileOptions extends SocketOption {
+export interface FileOptions extends TargetOptions {
   readonly filename: string[];
   readonly recursive?: boolean;
   readonly namespace?: string;
@@ -32,7 +33,7 @@ export function applyCommand(shell: Shell): Command {
       `applied nodes. Kinds kept here: ${[...new Set(KINDS.filter((kind) => !kind.projected).map((kind) => kind.kinds[0]))].join(', ')}.`,
     examples: ['apply -f pools.yaml', 'apply -f pools/ -f pods.yaml', 'apply -f - < pools.yaml'],
   });
-  withSocket(withFiles(command, true));
+  withTarget(withFiles(command, true));
   command.option('-n, --namespace <name>', 'the namespace of objects that state none');
   return command.action((options: FileOptions) => sendManifests(shell, options, 'apply'));
 }
@@ -67,7 +68,7 @@ export async function sendManifests(
 /** Creates one object that a command line describes. Throws the error that it met. */
 export async function sendObject(
   shell: Shell,
-  options: SocketOption,
+  options: TargetOptions,
   object: KubeObject,
 ): Promise<void> {
   const request: ApplyRequest = { objects: [object], mode: 'create' };

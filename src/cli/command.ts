@@ -35,6 +35,14 @@ export function withSocket(command: Command): Command {
   );
 }
 
+/** Adds `--socket` and `--kubeconfig`: who answers. */
+export function withTarget(command: Command): Command {
+  return withSocket(command).option(
+    '--kubeconfig <file>',
+    'ask the API server that this file leads to, without an agent',
+  );
+}
+
 /** Adds `-n`; commands that list have `-A` as well. */
 export function withNamespace(command: Command): Command {
   return command.option('-n, --namespace <name>', 'the namespace', 'default');

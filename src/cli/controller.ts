@@ -1,8 +1,9 @@
 /** `orbweaver controller`. */
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { declareCommand } from './command.ts';
+import { PACKAGE_FOLDER } from './package-folder.ts';
 import type { Shell } from './shell.ts';
 import { ownVersion } from './version.ts';
 
@@ -11,6 +12,7 @@ interface ControllerOptions {
   readonly inCluster?: boolean;
   readonly namespace: string;
   readonly listen?: string;
+  readonly installCrds?: boolean;
   readonly webhookPort?: string;
   readonly webhookName?: string[];
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -33,6 +35,7 @@ export function controllerCommand(shell: Shell): Command {
     .option('--in-cluster', 'reach it with the service account of the pod that this runs in')
     .option('--namespace <name>', 'where the Leases of agents and controllers are', 'orbweaver')
     .option('--listen <host:port>', 'serve /metrics, /healthz and /readyz over TCP')
+    .option('--install-crds', 'make the kinds of the dialects that the cluster does not have')
     .option('--webhook-port <port>', 'also serve the admission webhook over HTTPS')
     .option(
       '--webhook-name <name>',
@@ -60,6 +63,7 @@ async function run(shell: Shell, options: ControllerOptions): Promise<void> {
     version: ownVersion(),
     ...(kubeconfig === undefined ? {} : { kubeconfig: resolve(shell.folder, kubeconfig) }),
     ...(listen === undefined ? {} : { listen }),
+    ...(options.installCrds === true ? { crds: join(PACKAGE_FOLDER, 'deploy', 'crds') } : {}),
     ...(port === undefined
       ? {}
       : {

@@ -2,11 +2,12 @@
 import type { Command } from 'commander';
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { type FileOptions, sendManifests, sendObject } from './apply.ts';
-import { declareCommand, withFiles, withNamespace, withSocket } from './command.ts';
+import { declareCommand, withFiles, withNamespace, withTarget } from './command.ts';
 import { deploymentOf, readReplicas } from './generated-object.ts';
-import type { Shell, SocketOption } from './shell.ts';
+import type { Shell } from './shell.ts';
+import type { TargetOptions } from './target.ts';
 
-interface DeploymentOptions extends SocketOption {
+interface DeploymentOptions extends TargetOptions {
   readonly image: string[];
   readonly replicas: number;
   readonly namespace: string;
@@ -24,7 +25,7 @@ export function createCommand(shell: Shell): Command {
       'create -f nginx-dp.yaml',
     ],
   });
-  withSocket(withFiles(command, false));
+  withTarget(withFiles(command, false));
   command.option('-n, --namespace <name>', 'the namespace of objects that state none');
   command.action((options: Partial<FileOptions>) => {
     if (options.filename === undefined) {
@@ -42,7 +43,7 @@ function createNamespace(shell: Shell): Command {
     summary: 'Create a namespace',
     examples: ['create namespace test-ns'],
   }).alias('ns');
-  return withSocket(command).action((name: string, options: SocketOption) =>
+  return withTarget(command).action((name: string, options: TargetOptions) =>
     sendObject(shell, options, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }),
   );
 }
@@ -54,7 +55,7 @@ function createDeployment(shell: Shell): Command {
     more: 'Nothing runs an image here; it is kept and shown.',
     examples: ['create deployment my-deploy --image=nginx', 'create deploy web --image=nginx -r 3'],
   }).alias('deploy');
-  return withSocket(withNamespace(command))
+  return withTarget(withNamespace(command))
     .requiredOption(
       '--image <image>',
       'the image of a container; may be repeated',

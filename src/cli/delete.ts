@@ -9,13 +9,14 @@ import type {
 } from '../agent/protocol.ts';
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { kindById, kindOf } from '../dialect/kinds.ts';
-import { declareCommand, withFiles, withSocket } from './command.ts';
+import { declareCommand, withFiles, withTarget } from './command.ts';
 import { describeError } from './failure.ts';
 import { meets, readLabelQuery } from './label-query.ts';
 import { qualifiedKind, readTargets, refOf } from './object-name.ts';
-import type { Shell, SocketOption } from './shell.ts';
+import type { Shell } from './shell.ts';
+import type { TargetOptions } from './target.ts';
 
-interface DeleteOptions extends SocketOption {
+interface DeleteOptions extends TargetOptions {
   readonly filename?: string[];
   readonly recursive?: boolean;
   readonly namespace?: string;
@@ -37,7 +38,7 @@ export function deleteCommand(shell: Shell): Command {
       'delete ns test-ns',
     ],
   });
-  withSocket(withFiles(command, false));
+  withTarget(withFiles(command, false));
   return command
     .option('-n, --namespace <name>', 'the namespace')
     .option('-l, --selector <query>', 'objects with these labels')

@@ -4,10 +4,11 @@ import type { EventRow, EventsResponse, ObjectsResponse } from '../agent/protoco
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { humanDuration } from '../dialect/age.ts';
 import type { KubeObject } from '../dialect/kube-object.ts';
-import { declareCommand, withNamespace, withSocket } from './command.ts';
+import { declareCommand, withNamespace, withTarget } from './command.ts';
 import { readTargets } from './object-name.ts';
-import type { Shell, SocketOption } from './shell.ts';
+import type { Shell } from './shell.ts';
 import { alignedTable } from './table.ts';
+import type { TargetOptions } from './target.ts';
 
 /** kubectl's column of names is this wide for pods. */
 const LABEL_WIDTH = 18;
@@ -19,8 +20,8 @@ export function describeCommand(shell: Shell): Command {
     summary: 'Show a pod with its addresses and the refusals it met',
     examples: ['describe pod web-0 -n shop', 'describe po'],
   });
-  return withSocket(withNamespace(command)).action(
-    async (words: string[], options: SocketOption & { namespace: string }) => {
+  return withTarget(withNamespace(command)).action(
+    async (words: string[], options: TargetOptions & { namespace: string }) => {
       const texts: string[] = [];
       for (const { kind, name } of readTargets(words)) {
         if (kind.id !== 'Pod') {
@@ -40,7 +41,7 @@ export function describeCommand(shell: Shell): Command {
 
 async function describePods(
   shell: Shell,
-  options: SocketOption & { namespace: string },
+  options: TargetOptions & { namespace: string },
   name: string | undefined,
 ): Promise<string[]> {
   const agent = shell.agent(options);
@@ -86,7 +87,7 @@ function describePod(pod: KubeObject, events: readonly EventRow[]): string {
       ? []
       : [field('Controlled By', [`${controller.kind}/${controller.name}`])]),
   ];
-  return `${lines.map((line) => line.trimEnd()).join('\n')}\n${eventTable([...scheduledEvent(pod, spec), ...events])}`;
+  return `${lines.map((line) => line.trimEnd()).join('\n')}\n${eventTable(withScheduled(pod, spec, events))}`;
 }
 
 /** One name, and under it one line for each value. */
@@ -104,15 +105,21 @@ function pairs(map: Readonly<Record<string, string>> | undefined, between: strin
     .map(([key, value]) => `${key}${between}${value.replace(/\s*\n\s*/g, ' ').trim()}`);
 }
 
-/** What Kubernetes' scheduler would have written. */
-function scheduledEvent({ metadata }: KubeObject, spec: PodFields): EventRow[] {
+/** With what Kubernetes' scheduler would have written, where none has. */
+function withScheduled(
+  { metadata }: KubeObject,
+  spec: PodFields,
+  events: readonly EventRow[],
+): readonly EventRow[] {
   const { creationTimestamp: at, name, namespace } = metadata;
-  if (at === undefined || spec.nodeName === undefined) {
-    return [];
+  const isThere = events.some(({ reason }) => reason === 'Scheduled');
+  if (at === undefined || spec.nodeName === undefined || isThere) {
+    return events;
   }
   const message = `Successfully assigned ${namespace}/${name} to ${spec.nodeName}`;
   const from = 'default-scheduler';
-  return [{ type: 'Normal', reason: 'Scheduled', from, message, at, firstAt: at, count: 1 }];
+  const reason = 'Scheduled';
+  return [{ type: 'Normal', reason, from, message, at, firstAt: at, count: 1 }, ...events];
 }
 
 function eventTable(events: readonly EventRow[]): string {

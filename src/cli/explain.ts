@@ -6,12 +6,13 @@ import { readManifestFiles } from '../agent/manifest-files.ts';
 import type { ExplainRequest, ExplainResponse } from '../agent/protocol.ts';
 import { OrbweaverError } from '../catalogue/errors.ts';
 import type { KubeObject } from '../dialect/kube-object.ts';
-import { declareCommand, withNamespace, withSocket } from './command.ts';
+import { declareCommand, withNamespace, withTarget } from './command.ts';
 import { explanationText } from './explain-text.ts';
 import { readTargets } from './object-name.ts';
-import type { Shell, SocketOption } from './shell.ts';
+import type { Shell } from './shell.ts';
+import type { TargetOptions } from './target.ts';
 
-interface ExplainOptions extends SocketOption {
+interface ExplainOptions extends TargetOptions {
   readonly namespace: string;
   readonly filename?: string;
   readonly node?: string;
@@ -33,7 +34,7 @@ export function explainCommand(shell: Shell): Command {
       'explain pod web-0 --interface net1 -o json',
     ],
   });
-  return withSocket(withNamespace(command))
+  return withTarget(withNamespace(command))
     .option('-f, --filename <path>', 'the manifest of a pod that need not exist')
     .option('--node <name>', 'as if it ran on this node')
     .option('--interface <name>', 'the interface that is asked for', 'eth0')

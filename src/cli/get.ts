@@ -6,14 +6,15 @@ import { columnsFor, type Era } from '../dialect/columns.ts';
 import type { Kind } from '../dialect/kinds.ts';
 import type { KubeObject } from '../dialect/kube-object.ts';
 import { formatJson, formatYaml } from '../dialect/manifest.ts';
-import { declareCommand, withSocket } from './command.ts';
+import { declareCommand, withTarget } from './command.ts';
 import { describeError } from './failure.ts';
 import { meets, readLabelQuery } from './label-query.ts';
 import { objectName, readTargets, type Target } from './object-name.ts';
-import type { Shell, SocketOption } from './shell.ts';
+import type { Shell } from './shell.ts';
 import { alignedTable } from './table.ts';
+import type { TargetOptions } from './target.ts';
 
-interface GetOptions extends SocketOption {
+interface GetOptions extends TargetOptions {
   readonly namespace: string;
   readonly allNamespaces?: boolean;
   readonly selector?: string;
@@ -44,7 +45,7 @@ export function getCommand(shell: Shell): Command {
       'get sp pool-a -o yaml',
     ],
   });
-  return withSocket(command)
+  return withTarget(command)
     .option('-n, --namespace <name>', 'the namespace', 'default')
     .option('-A, --all-namespaces', 'objects of every namespace')
     .option('-l, --selector <query>', 'objects with these labels')

@@ -11,11 +11,12 @@ import type {
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { LIMITS } from '../catalogue/limits.ts';
 import { CALICO_IPAM_DEFAULTS } from '../dialect/calico.ts';
-import type { AgentClient } from './agent-client.ts';
-import { declareCommand, withSocket } from './command.ts';
+import { declareCommand, withTarget } from './command.ts';
+import type { CommandClient } from './command-client.ts';
 import type { Layout } from './ipam-table.ts';
-import type { Shell, SocketOption } from './shell.ts';
+import type { Shell } from './shell.ts';
 import { boxTable } from './table.ts';
+import type { TargetOptions } from './target.ts';
 
 /** Calico has one object of this kind, and this is its name. */
 const NAME = 'default';
@@ -27,7 +28,7 @@ const PROPERTIES = {
   ipCooldownSeconds: 'IPCooldownSeconds',
 } as const;
 
-interface ConfigureOptions extends SocketOption {
+interface ConfigureOptions extends TargetOptions {
   readonly strictaffinity?: boolean;
   readonly maxBlocksPerHost?: number;
   readonly ipCooldownSeconds?: number;
@@ -40,7 +41,7 @@ export function configureCommand(shell: Shell): Command {
     summary: "Set how nodes use the blocks of Calico's pools",
     examples: ['ipam configure --strictaffinity=true', 'ipam configure --max-blocks-per-host=4'],
   });
-  return withSocket(command)
+  return withTarget(command)
     .option('--strictaffinity <bool>', 'a node takes addresses of its own blocks only', readBool)
     .option('--max-blocks-per-host <count>', 'blocks that a node may own; 0: 20', readCount)
     .option('--ip-cooldown-seconds <count>', 'rest of a released address', readCount)
@@ -63,7 +64,7 @@ export function configureCommand(shell: Shell): Command {
 }
 
 /** The table of `ipam show --show-configuration`, defaults filled in. */
-export async function configurationTable(agent: AgentClient, layout: Layout): Promise<string> {
+export async function configurationTable(agent: CommandClient, layout: Layout): Promise<string> {
   const spec = (await read(agent)) ?? {};
   const rows = [
     ['StrictAffinity', String(spec.strictAffinity ?? CALICO_IPAM_DEFAULTS.strictAffinity)],
@@ -84,14 +85,14 @@ export async function configurationTable(agent: AgentClient, layout: Layout): Pr
 }
 
 /** The fields of the object, undefined where there is none. */
-async function read(agent: AgentClient): Promise<Readonly<Record<string, unknown>> | undefined> {
+async function read(agent: CommandClient): Promise<Readonly<Record<string, unknown>> | undefined> {
   // Asked for by name, an object that is not there would be an error.
   const query = { kind: 'CalicoIPAMConfiguration' };
   const { objects } = await agent.get<ObjectsResponse>('/v1/objects', query);
   return objects[0] && ((objects[0].spec ?? {}) as Readonly<Record<string, unknown>>);
 }
 
-async function write(agent: AgentClient, spec: Readonly<Record<string, unknown>>): Promise<void> {
+async function write(agent: CommandClient, spec: Readonly<Record<string, unknown>>): Promise<void> {
   if ((await read(agent)) !== undefined) {
     const ref = { kind: 'CalicoIPAMConfiguration', namespace: '', name: NAME } as const;
     const request: PatchRequest = { ref, type: 'merge', patch: { spec } };

@@ -7,12 +7,13 @@ import type {
   PoolsResponse,
   ReleaseRequest,
 } from '../agent/protocol.ts';
-import { declareCommand, withSocket } from './command.ts';
+import { declareCommand, withTarget } from './command.ts';
 import { configurationTable, configureCommand } from './ipam-configure.ts';
 import { blockRows, borrowedTable, type Layout, usageTable } from './ipam-table.ts';
-import type { Shell, SocketOption } from './shell.ts';
+import type { Shell } from './shell.ts';
+import type { TargetOptions } from './target.ts';
 
-interface ShowOptions extends SocketOption {
+interface ShowOptions extends TargetOptions {
   readonly showBlocks?: boolean;
   readonly showBorrowed?: boolean;
   readonly showConfiguration?: boolean;
@@ -41,7 +42,7 @@ function showCommand(shell: Shell): Command {
     summary: 'Show how full the pools are, their blocks, or who holds an address',
     examples: ['ipam show', 'ipam show --show-blocks --layout current', 'ipam show --ip 10.64.0.1'],
   });
-  return withSocket(command)
+  return withTarget(command)
     .option('--show-blocks', 'every block that is owned or in use, under its pool')
     .option('--show-borrowed', 'addresses that nodes hold outside of their own blocks')
     .option('--show-configuration', "how nodes use the blocks of Calico's pools")
@@ -122,7 +123,7 @@ function checkCommand(shell: Shell): Command {
     more: 'Exit code 1 where a problem was found.',
     examples: ['ipam check'],
   });
-  return withSocket(command).action(async (options: SocketOption) => {
+  return withTarget(command).action(async (options: TargetOptions) => {
     shell.terminal.out('Checking IPAM for inconsistencies...\n');
     const found = await shell.agent(options).get<CheckResponse>('/v1/ipam/check');
     shell.terminal.out(`\nFound ${found.blocks} IPAM blocks.\n`);
@@ -143,9 +144,9 @@ function releaseCommand(shell: Shell): Command {
     more: 'Nothing is asked: an address that a pod still uses could be given twice on the wire.',
     examples: ['ipam release --ip 172.18.41.40'],
   });
-  return withSocket(command)
+  return withTarget(command)
     .requiredOption('--ip <address>', 'the address')
-    .action(async (options: SocketOption & { ip: string }) => {
+    .action(async (options: TargetOptions & { ip: string }) => {
       const request: ReleaseRequest = { ip: options.ip };
       await shell.agent(options).post('/v1/ipam/release', request);
       shell.terminal.out(`Successfully released IP address ${options.ip}\n`);

@@ -34,11 +34,17 @@ const COMMANDS: Readonly<Record<string, () => Promise<Declare>>> = {
 };
 
 /**
- * Runs one command line, without `node` and the script's name. Resolves to the exit code, never
- * rejects.
+ * Runs one command line, without `node` and the script's name. `calledAs` is the name that the script was called
+ * by. Resolves to the exit code, never rejects.
  */
-export function main(args: readonly string[]): Promise<number> {
-  return runCommand(processShell(processTerminal()), args);
+export async function main(args: readonly string[], calledAs = 'orbweaver'): Promise<number> {
+  const face = calledAs === 'calicoctl' ? 'calicoctl' : 'orbweaver';
+  const shell = processShell(processTerminal(), face);
+  try {
+    return await runCommand(shell, args);
+  } finally {
+    await shell.close();
+  }
 }
 
 /** The same in a shell of the caller's. */

@@ -3,11 +3,12 @@ import { type Command, Option } from 'commander';
 import type { EditResponse, PatchRequest } from '../agent/protocol.ts';
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { reportEdit } from './annotate.ts';
-import { declareCommand, withNamespace, withSocket } from './command.ts';
+import { declareCommand, withNamespace, withTarget } from './command.ts';
 import { readTargets, refName, refOf } from './object-name.ts';
-import type { Shell, SocketOption } from './shell.ts';
+import type { Shell } from './shell.ts';
+import type { TargetOptions } from './target.ts';
 
-interface PatchOptions extends SocketOption {
+interface PatchOptions extends TargetOptions {
   readonly namespace: string;
   readonly patch: string;
   readonly type: 'strategic' | 'merge' | 'json';
@@ -25,7 +26,7 @@ export function patchCommand(shell: Shell): Command {
       `patch sp pool-a --type json -p '[{"op": "replace", "path": "/spec/disable", "value": true}]'`,
     ],
   });
-  return withSocket(withNamespace(command))
+  return withTarget(withNamespace(command))
     .requiredOption('-p, --patch <json>', 'the patch, as JSON')
     .addOption(
       new Option('--type <type>', 'the form of the patch')

@@ -1,11 +1,12 @@
 /** `orbweaver run NAME --image=…`. */
 import { type Command, InvalidArgumentError } from 'commander';
 import { sendObject } from './apply.ts';
-import { declareCommand, withNamespace, withSocket } from './command.ts';
+import { declareCommand, withNamespace, withTarget } from './command.ts';
 import { podOf } from './generated-object.ts';
-import type { Shell, SocketOption } from './shell.ts';
+import type { Shell } from './shell.ts';
+import type { TargetOptions } from './target.ts';
 
-interface RunOptions extends SocketOption {
+interface RunOptions extends TargetOptions {
   readonly image: string;
   readonly namespace: string;
   readonly labels?: Readonly<Record<string, string>>;
@@ -23,7 +24,7 @@ export function runPodCommand(shell: Shell): Command {
       `run web --image=nginx --annotations 'ipam.spidernet.io/ippool={"ipv4":["pool-a"]}'`,
     ],
   });
-  return withSocket(withNamespace(command))
+  return withTarget(withNamespace(command))
     .requiredOption('--image <image>', 'the image of its container')
     .option(
       '-l, --labels <pairs>',

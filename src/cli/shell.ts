@@ -1,35 +1,47 @@
 /** What every command works with. */
-import { resolve } from 'node:path';
-import { AgentClient, DEFAULT_SOCKET } from './agent-client.ts';
+import { AgentClient } from './agent-client.ts';
+import { ClusterClient } from './cluster-client.ts';
+import type { CommandClient } from './command-client.ts';
+import { type Face, type TargetOptions, targetOf } from './target.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface Shell {
   readonly terminal: Terminal;
   /** Where the user stands: relative file names start here. */
   readonly folder: string;
-  /** The agent that `--socket`, $ORBWEAVER_SOCKET or the default path leads to. */
-  agent(options: SocketOption): AgentClient;
+  /** The name that the command was called by. */
+  readonly face: Face;
+  /** What answers this command line (target.ts); the same for the same options. */
+  agent(options: TargetOptions): CommandClient;
+  /** Ends what `agent` opened. */
+  close(): Promise<void>;
   /** 0 until a command that goes on after a failure has met one. */
   exitCode: number;
 }
 
-export interface SocketOption {
-  readonly socket?: string;
-}
-
 /** A shell for the process's own terminal and environment. */
-export function processShell(terminal: Terminal): Shell {
+export function processShell(terminal: Terminal, face: Face): Shell {
   // npm runs scripts in the package's folder and says here where the user called it.
   const folder = process.env.INIT_CWD ?? process.cwd();
+  const place = { folder, face, environment: process.env };
+  const clusters = new Map<string, ClusterClient>();
   return {
     terminal,
     folder,
-    agent: ({ socket }) => new AgentClient(socketPath(socket, folder)),
+    face,
+    agent: (options) => {
+      const target = targetOf(options, place);
+      if (target.kind === 'agent') {
+        return new AgentClient(target.socket);
+      }
+      const { kubeconfig } = target;
+      const client = clusters.get(kubeconfig) ?? new ClusterClient(kubeconfig);
+      clusters.set(kubeconfig, client);
+      return client;
+    },
+    close: async () => {
+      await Promise.all([...clusters.values()].map((client) => client.close()));
+    },
     exitCode: 0,
   };
-}
-
-/** The socket's absolute path: as given, else $ORBWEAVER_SOCKET, else where the plugin looks. */
-export function socketPath(given: string | undefined, folder: string): string {
-  return resolve(folder, given ?? (process.env.ORBWEAVER_SOCKET || DEFAULT_SOCKET));
 }

@@ -4,7 +4,8 @@ import type { Command } from 'commander';
 import type { AgentResponse } from '../agent/protocol.ts';
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { declareCommand, withSocket } from './command.ts';
-import type { Shell, SocketOption } from './shell.ts';
+import type { Shell } from './shell.ts';
+import type { TargetOptions } from './target.ts';
 
 /** The version in package.json, which is two folders above this file and above its compiled form. */
 export function ownVersion(): string {
@@ -19,7 +20,11 @@ export function versionCommand(shell: Shell): Command {
     summary: 'Print the versions of this command and of the agent',
     examples: ['version', 'version --socket ./run/cni.sock'],
   });
-  return withSocket(command).action(async (options: SocketOption) => {
+  return withSocket(command).action(async (options: TargetOptions) => {
+    if (shell.face === 'calicoctl') {
+      shell.terminal.out(`Client Version:    v${ownVersion()}\n`);
+      return;
+    }
     shell.terminal.out(`orbweaver ${ownVersion()} (Node ${process.versions.node})\n`);
     try {
       const agent = await shell.agent(options).get<AgentResponse>('/v1/agent');

@@ -39,6 +39,8 @@ export interface WriteOptions {
   readonly fieldManager?: string;
   /** Admission and validation run, and nothing is kept. */
   readonly dryRun?: boolean;
+  /** A field that the kind does not have is refused, not dropped. */
+  readonly strict?: boolean;
 }
 
 export interface ApplyOptions extends WriteOptions {
@@ -183,11 +185,16 @@ export class KubeObjects {
     if (type.kind !== 'ok') {
       return type;
     }
-    const { subresource, fieldManager, dryRun, force } = options;
+    const { subresource, fieldManager, dryRun, force, strict } = options;
     const path = resourcePath(type.value, {
       ...place,
       ...(subresource === undefined ? {} : { subresource }),
-      query: { fieldManager, dryRun: dryRun ? 'All' : undefined, force: force || undefined },
+      query: {
+        fieldManager,
+        dryRun: dryRun ? 'All' : undefined,
+        force: force || undefined,
+        fieldValidation: strict ? 'Strict' : undefined,
+      },
     });
     return this.api.request({ ...request(type.value), path });
   }

@@ -27,7 +27,9 @@ async function outcomeOf(line: string, folder: string): Promise<string> {
   const shell = {
     terminal: { out: print, err: print, bold: same, red: same, yellow: same, green: same },
     folder,
+    face: 'orbweaver' as const,
     agent: () => new AgentClient(join(folder, 'no-agent.sock')),
+    close: async () => {},
     exitCode: 0,
   };
   const [, ...args] = wordsOf(line);

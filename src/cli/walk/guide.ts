@@ -105,7 +105,9 @@ export class Guide {
       {
         terminal: { ...inner, out: print, err: print },
         folder: join(PACKAGE_FOLDER, 'examples', story.folder),
+        face: 'orbweaver',
         agent: () => new AgentClient(socket),
+        close: async () => {},
         exitCode: 0,
       },
       args,
