@@ -64,9 +64,9 @@ export class NodeStarts {
       return found;
     }
     const hash = nameHash(node);
-    // Steps by an odd number meet every slot, and nodes that met once go on by different steps.
+    // Steps by an odd number meet every slot, and nodes that meet a second time go on by different steps.
     const step = (hash >>> 6) | 1;
-    const slot = (hash + Math.imul(losses, step)) & (SLOTS - 1);
+    const slot = (hash + Math.imul(losses - 1, step)) & (SLOTS - 1);
     const [first, last] = boundsOf(block, within);
     const from = addressInBlock(block, slot);
     engine.unclaim(found);
