@@ -148,11 +148,13 @@ async function claimNew(
   const claims = claimsOf(parts, call, resolved, hold, choice);
   const commit = parts.ledger.commit(
     hold.slots.map((slot, at) => ({ was: slot.was, now: claims[at] as Claim })),
-    hold.units.map(({ write }) => write),
+    [...hold.units.map(({ write }) => write), ...hold.conditions],
   );
   const outcome = await onceSettled(commit, () => parts.allocator.settle(hold));
   if (outcome.kind === 'lost') {
-    parts.allocator.lose(outcome.conflicts.map(({ address }) => address));
+    parts.allocator.lose(
+      outcome.conflicts.flatMap(({ address, now }) => (now?.state === 'claimed' ? [address] : [])),
+    );
     return undefined;
   }
   if (!poolsHave(parts, hold)) {

@@ -10,14 +10,14 @@ import type { Choice, FamilyChoice, InterfaceChoice } from '../choose/choice.ts'
 import { type Exhausted, exhaustedGroupsError, type PoolCounts } from '../choose/messages.ts';
 import type { Pool } from '../dialect/pool.ts';
 import type { Engine } from '../engine/engine.ts';
-import type { Address } from '../net/address.ts';
-import { type Cidr, formatCidr } from '../net/cidr.ts';
+import { type Address, blockOf, equalAddresses } from '../net/address.ts';
+import { type Cidr, formatCidr, lastOfCidr } from '../net/cidr.ts';
 import { RangeSet } from '../net/range-set.ts';
 import { doubtful } from './doubtful.ts';
 import { type CopyParts, EngineCopy } from './engine-copy.ts';
 import { type HeldSlot, type Hold, Holds } from './holds.ts';
 import type { HeldUnit } from './pending-units.ts';
-import type { Clock, Ledger, Resting, Unit } from './ports.ts';
+import type { Clock, Ledger, Resting, Unit, UnitWrite } from './ports.ts';
 import { Preview } from './preview.ts';
 import { type Found, keyOf, type SlotSearch } from './slot-search.ts';
 import { takenError } from './taken-error.ts';
@@ -45,6 +45,7 @@ interface Attempt {
   readonly slots: HeldSlot[];
   /** By the unit's network. */
   readonly units: Map<string, HeldUnit>;
+  readonly conditions: Map<string, UnitWrite>;
 }
 
 export class Allocator {
@@ -162,7 +163,7 @@ export class Allocator {
   }
 
   #holdAll(choice: Choice, wanted: (item: InterfaceChoice) => boolean, claimant: Claimant): Held {
-    const attempt: Attempt = { slots: [], units: new Map() };
+    const attempt: Attempt = { slots: [], units: new Map(), conditions: new Map() };
     const search = this.#copy.search(claimant.node, claimant.fresh);
     const exhausted: Exhausted[] = [];
     const unsure: RangeSet[] = [];
@@ -190,8 +191,7 @@ export class Allocator {
       if (exhausted.length > 0) {
         throw exhaustedGroupsError(choice, exhausted);
       }
-      const hold = { slots: attempt.slots, units: [...attempt.units.values()] };
-      return { kind: 'held', hold, choice };
+      return { kind: 'held', hold: holdOf(attempt), choice };
     } catch (error) {
       if (error instanceof OrbweaverError) {
         this.#abandon(attempt);
@@ -241,7 +241,8 @@ export class Allocator {
    * The unit of an address that was found: claimed with it, or about to become the node's by another hold or
    * another slot of this one; then the write of its owner goes with this claim too.
    */
-  #holdUnit(attempt: Attempt, { entry, address, claims }: Found, claimant: Claimant): void {
+  #holdUnit(attempt: Attempt, found: Found, claimant: Claimant): void {
+    const { entry, address, claims } = found;
     if (entry.units === undefined) {
       return;
     }
@@ -249,14 +250,30 @@ export class Allocator {
       const pending = this.#holds.pending.of(entry.units.networkOf(address));
       if (pending?.write.now.node === claimant.node) {
         attempt.units.set(formatCidr(pending.write.now.cidr), pending);
+      } else {
+        this.#requireUnit(attempt, found, claimant.node);
       }
       return;
     }
     const { cidr, was } = claims;
     const { node, nonce } = claimant;
     const now = { cidr, node, claimedAt: this.#clock.now(), nonce: nonce() };
-    attempt.units.set(formatCidr(cidr), { pool: entry.pool, write: { was, now } });
+    const write = was === undefined ? { was, now } : { was, now, vacant: true as const };
+    attempt.units.set(formatCidr(cidr), { pool: entry.pool, write });
     entry.units.show(cidr, now);
+  }
+
+  /**
+   * Where affinity is strict, another node may take over the unit before the claim lands. That is ruled out for units
+   * inside a block, whose owner is written beside their slots.
+   */
+  #requireUnit(attempt: Attempt, { entry, address }: Found, node: string): void {
+    const unit = entry.units?.ownerOf(address);
+    const strict = entry.pool.calico?.unitRules.strictAffinity === true;
+    const shared = this.#ledger.shared !== undefined;
+    if (strict && shared && unit?.node === node && inOneBlock(unit.cidr, address)) {
+      attempt.conditions.set(formatCidr(unit.cidr), { was: unit, now: unit });
+    }
   }
 
   #countsOfCandidates(family: FamilyChoice): PoolCounts[] {
@@ -265,4 +282,15 @@ export class Allocator {
       return entry === undefined ? [] : [this.#copy.countsOf(entry)];
     });
   }
+}
+
+function holdOf({ slots, units, conditions }: Attempt): Hold {
+  return { slots, units: [...units.values()], conditions: [...conditions.values()] };
+}
+
+function inOneBlock(unit: Cidr, address: Address): boolean {
+  const block = blockOf(address);
+  return (
+    equalAddresses(blockOf(unit.first), block) && equalAddresses(blockOf(lastOfCidr(unit)), block)
+  );
 }

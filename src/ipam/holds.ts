@@ -5,7 +5,7 @@ import type { InterfaceChoice } from '../choose/choice.ts';
 import type { Pool } from '../dialect/pool.ts';
 import { type Address, formatAddress } from '../net/address.ts';
 import { type HeldUnit, PendingUnits } from './pending-units.ts';
-import type { Resting } from './ports.ts';
+import type { Resting, UnitWrite } from './ports.ts';
 
 /** A slot chosen for one interface and family, marked used in the engine and not yet in the ledger. */
 export interface HeldSlot {
@@ -21,6 +21,8 @@ export interface Hold {
   readonly slots: readonly HeldSlot[];
   /** Affinity units that the node becomes the owner of with these slots. */
   readonly units: readonly HeldUnit[];
+  /** Units of the node that must still be its own when the slots are written: where affinity is strict. */
+  readonly conditions: readonly UnitWrite[];
 }
 
 /** The holds that have not ended. */

@@ -13,6 +13,7 @@ import type { RangeSet } from '../net/range-set.ts';
 export interface Attachment {
   /** `name` of the network config. */
   readonly network: string;
+  /** Of a claim: as the ledger names the container (`Ledger.containerRef`). */
   readonly containerId: string;
   /** Empty for an interface claimed ahead whose name is not known yet (`ippools` without names). */
   readonly interfaceName: string;
@@ -90,11 +91,17 @@ export interface Unit {
 
 /**
  * A change of a unit's owner. It lands only while the unit still is as it was read: `was` is compared by its
- * nonce, or by absence where undefined. `now` has the same network.
+ * nonce, or by absence where undefined. `now` has the same network. Where both have one nonce nothing is written:
+ * the commit lands only while the unit is so.
  */
 export interface UnitWrite {
   readonly was: Unit | undefined;
   readonly now: Unit;
+  /**
+   * It lands only while nobody has claimed an address of the unit but the same commit. A ledger that others write to
+   * makes sure of it for the unit's first block.
+   */
+  readonly vacant?: true;
 }
 
 /** A slot that held something else than what was read, and what it holds. */
@@ -161,9 +168,14 @@ export interface Ledger {
    * UnsettledError: what it says about slots holds once its outcome stands.
    */
   commit(writes: readonly SlotWrite[], units?: readonly UnitWrite[]): Promise<CommitOutcome>;
+  /**
+   * A container as the lines of this ledger name it: by its id, or, where lines must be short, by a digest of it.
+   * The name of a name is itself, so that names are looked up and compared as ids are.
+   */
+  containerRef(containerId: string): string;
   /** The line of an address, or undefined where the slot was never written. */
   line(address: Address): Line | undefined;
-  /** Claims of one container in one network, all interfaces, ordered by `order` then address. */
+  /** Claims of one container, by id or name, in one network, all interfaces, ordered by `order` then address. */
   claimsOfContainer(network: string, containerId: string): Claim[];
   /** Claims of a pod by name, of any uid, network and container, ordered as above. */
   claimsOfPod(namespace: string, pod: string): Claim[];

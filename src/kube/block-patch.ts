@@ -2,7 +2,8 @@
  * What several calls write into one block, as one JSON Patch, and what an answer says about each of them.
  */
 import type { SlotConflict, SlotWrite, UnitConflict, UnitWrite } from '../ipam/ports.ts';
-import { type Address, slotOf } from '../net/address.ts';
+import { type Address, addressInBlock, slotOf } from '../net/address.ts';
+import { type Cidr, cidrContains } from '../net/cidr.ts';
 import type { PatchOperation } from './api.ts';
 import { type Names, referredKeys, type WrittenLine, writeLine, writeUnit } from './block-line.ts';
 import type { CachedBlock } from './cached-block.ts';
@@ -27,6 +28,7 @@ export type Verdict =
 
 /** Names that no line uses are taken out when a block has this many more than it needs. */
 const UNUSED_NAMES_MAX = 64;
+const SLOTS = 64;
 
 /**
  * What the block says of a part. Own nonces count as landed. A part with a conflict has lost for good: what it
@@ -45,11 +47,11 @@ export function judge(part: Part, block: CachedBlock | undefined): Verdict {
       }
     }
   }
-  for (const { was, now } of part.units) {
+  for (const { was, now, vacant } of part.units) {
     const found = block?.units.get(unitKey(now.cidr))?.unit;
     if (found?.nonce !== now.nonce) {
       missing += 1;
-      if (found?.nonce !== was?.nonce) {
+      if (found?.nonce !== was?.nonce || (vacant && isTaken(now.cidr, part, block))) {
         units.push({ cidr: now.cidr, now: found });
       }
     }
@@ -58,6 +60,15 @@ export function judge(part: Part, block: CachedBlock | undefined): Verdict {
     return { kind: 'lost', conflicts, units };
   }
   return { kind: missing === 0 ? 'landed' : 'open' };
+}
+
+/** Whether the block has a claim in the unit that is not the part's own. */
+function isTaken(unit: Cidr, { writes }: Part, block: CachedBlock | undefined): boolean {
+  const own = new Set(writes.map(({ now }) => now.nonce));
+  return [...(block?.slots.values() ?? [])].some(
+    ({ line }) =>
+      line.state === 'claimed' && cidrContains(unit, line.address) && !own.has(line.nonce),
+  );
 }
 
 /** Whether the part gives back, as DEL does. */
@@ -114,6 +125,8 @@ class BlockWriter {
   readonly #block: CachedBlock | undefined;
   readonly #slots: Record<string, string> = {};
   readonly #units: Record<string, string> = {};
+  /** Units that are to stay as they are. */
+  readonly #required = new Set<string>();
   #names: Names = {};
 
   constructor(block: CachedBlock | undefined) {
@@ -129,12 +142,36 @@ class BlockWriter {
           this.#write('slots', this.#slots, key, found?.text, (names) => writeLine(now, names));
         }
       }
-      for (const { now } of units) {
+      for (const { was, now } of units) {
         const key = unitKey(now.cidr);
         const found = this.#block?.units.get(key);
         if (found?.unit.nonce !== now.nonce) {
           this.#write('units', this.#units, key, found?.text, (names) => writeUnit(now, names));
+        } else if (was?.nonce === now.nonce && !this.#required.has(key)) {
+          this.#required.add(key);
+          this.operations.push({ op: 'test', path: `/spec/units/${key}`, value: found.text });
         }
+      }
+    }
+    for (const { units } of parts) {
+      for (const { now } of units.filter(({ vacant }) => vacant)) {
+        this.#requireVacant(now.cidr);
+      }
+    }
+  }
+
+  /** What is in the unit's slots stays so, but for what this patch writes into them. */
+  #requireVacant(unit: Cidr): void {
+    const key = unitKey(unit);
+    if (this.#block === undefined || !(key in this.#units) || this.#required.has(key)) {
+      return;
+    }
+    this.#required.add(key);
+    for (let slot = 0; slot < SLOTS; slot += 1) {
+      const inUnit = cidrContains(unit, addressInBlock(this.#block.first, slot));
+      if (inUnit && !(`${slot}` in this.#slots)) {
+        const found = this.#block.slots.get(slot)?.text ?? null;
+        this.operations.push({ op: 'test', path: `/spec/slots/${slot}`, value: found });
       }
     }
   }
