@@ -57,6 +57,9 @@ function configuration(address: string, controlGroup: string) {
     authorization: { mode: 'AlwaysAllow' },
     containerRuntimeEndpoint: `unix://${RUNTIME_SOCKET}`,
     resolvConf: `${FOLDER}/resolv.conf`,
+    // Nobody answers there; without it every pod gets a warning.
+    clusterDNS: ['10.96.0.10'],
+    clusterDomain: 'cluster.local',
     cgroupDriver: 'cgroupfs',
     cgroupRoot: `/${controlGroup}`,
     failCgroupV1: false,

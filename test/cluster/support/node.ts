@@ -20,6 +20,7 @@ import { NodeRoot } from './node-root.ts';
 const COMMAND = join(import.meta.dirname, '../../../src/cli/orbweaver.mjs');
 const MAIN_PLUGINS = '/usr/lib/cni';
 const OWN_PLUGINS = join(import.meta.dirname, '../../../build/cni');
+const NAMESPACE = 'orbweaver';
 const KUBELET_HEALTH = 'http://127.0.0.1:10248/healthz';
 const READY_POLL_MS = 200;
 const READY_WAIT_MS = 90_000;
@@ -223,6 +224,8 @@ export class ClusterNode {
   async startAgent(options: AgentOptions = {}): Promise<Component> {
     const { user = 'agent', groups = ['system:masters'] } = options;
     const url = options.url ?? this.#apiUrl;
+    // It has to be there for the agent's Lease.
+    await this.#controlPlane.tryKubectl(['create', 'namespace', NAMESPACE]);
     const file = await this.#controlPlane.kubeconfigFor(user, groups, url);
     const socket = '/run/orbweaver/cni.sock';
     const command = [
