@@ -9,7 +9,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { OrbweaverError } from '../catalogue/errors.ts';
-import { admissionWorld } from '../dialect/admission-world.ts';
 import { ControllerMetrics } from '../http/controller-metrics.ts';
 import { type Log, type LogLevel, openLog } from '../http/log.ts';
 import type { Reply, Route } from '../http/route.ts';
@@ -21,6 +20,7 @@ import { ApiServer } from '../kube/api-server.ts';
 import { KubeObjects } from '../kube/objects.ts';
 import { OwnerChain } from '../kube/owner-chain.ts';
 import { apiAccess } from './api-access.ts';
+import { installCrds } from './crd-install.ts';
 import { Reconciler } from './reconciler.ts';
 import { startWebhook, type Webhook, type WebhookOptions } from './webhook.ts';
 
@@ -31,6 +31,8 @@ export interface ControllerOptions {
   readonly namespace: string;
   /** HOST:PORT for metrics and health. */
   readonly listen?: string;
+  /** A folder of CRDs: those of the dialects that the cluster does not have are made. Absent: none are. */
+  readonly crds?: string;
   /** Absent: no admission webhook is served. */
   readonly webhook?: WebhookOptions;
   readonly logLevel: LogLevel;
@@ -138,7 +140,6 @@ class RunningController implements Controller {
     }
     const { webhook, namespace } = this.#options;
     if (webhook !== undefined) {
-      const { pools, held } = this.#reconciler;
       this.#webhook = await startWebhook({
         ...webhook,
         objects: this.#objects,
@@ -146,7 +147,7 @@ class RunningController implements Controller {
         clock: this.#api.clock,
         log: this.#log,
         namespace,
-        worldOf: (kind) => admissionWorld(kind, pools.registry, held),
+        worldOf: (kind) => this.#reconciler.worldOf(kind),
         isReady: () => this.#reconciler.isReady,
       });
     }
@@ -163,11 +164,27 @@ class RunningController implements Controller {
       void this.stopped.then(() => process.off(signal, onSignal));
     }
     this.#log.info({ server: this.#api.url, tcp: this.#tcp }, 'started');
-    void this.#reconciler.start().then(() => {
-      if (!this.#stopping) {
-        this.#log.info({}, 'ready');
+    void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    const { crds: folder } = this.#options;
+    if (folder !== undefined) {
+      const { created, updated, foreign, faults } = await installCrds({
+        api: this.#api,
+        objects: this.#objects,
+        timers: this.#timers,
+        folder,
+      });
+      this.#log.info({ created, updated, foreign }, 'kinds');
+      for (const fault of faults) {
+        this.#log.error({ fault }, 'a kind could not be made');
       }
-    });
+    }
+    await this.#reconciler.start();
+    if (!this.#stopping) {
+      this.#log.info({}, 'ready');
+    }
   }
 
   stop(): Promise<void> {

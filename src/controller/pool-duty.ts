@@ -8,15 +8,17 @@
  * - a pool without finalizer (made while the webhook was away, or taken off by hand): it is put on;
  * - a pool that is being deleted and of which nothing is held any more: the finalizer goes, and with it the pool.
  *   Resting addresses do not keep it: their lines name the pool, and its object is not needed to end a rest;
- * - a pool of Calico's that another one overlaps, made while the webhook was away: its condition says so, and no
- *   address is given from it until the other one is gone.
+ * - a pool that the webhook would have refused, made while it was away: a condition says so, in the same words;
+ * - a pool of Calico's that another one overlaps: its condition says so, as Calico's does, and no address is given
+ *   from it until the other one is gone.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { LIMITS } from '../catalogue/limits.ts';
+import type { AdmissionContext, PoolSummary } from '../dialect/admission-context.ts';
 import { SPIDER_FINALIZER } from '../dialect/admission-rules.ts';
 import { CALICO_FINALIZER } from '../dialect/calico-admission.ts';
 import { isTerminating, type KubeObject } from '../dialect/kube-object.ts';
-import type { Pool } from '../dialect/pool.ts';
+import type { DialectName, Pool } from '../dialect/pool.ts';
 import { POOL_KINDS, type PoolKind } from '../dialect/pool-registry.ts';
 import type { Log } from '../http/log.ts';
 import type { Clock } from '../ipam/ports.ts';
@@ -26,6 +28,7 @@ import { withPoolStatus } from '../projection/pool-status.ts';
 import type { ClusterAccess, Duty } from './access.ts';
 import type { ClaimsView } from './claims-view.ts';
 import type { PoolAlarm } from './pool-alarm.ts';
+import { poolVerdict } from './pool-verdict.ts';
 import type { PoolName, PoolsView } from './pools-view.ts';
 import { type WorkEnd, WorkQueue } from './work-queue.ts';
 import { endOf, Refusals } from './write-end.ts';
@@ -35,6 +38,8 @@ export interface PoolDutyParts {
   readonly claims: ClaimsView;
   readonly pools: PoolsView;
   readonly alarm: PoolAlarm;
+  /** What the rules of a kind see. */
+  readonly worldOf: (kind: PoolKind) => AdmissionContext;
   /** Monotonic. */
   readonly timers: Timers;
   /** For the times in conditions. */
@@ -58,7 +63,16 @@ const FINALIZER: Readonly<Record<PoolKind, string>> = {
 };
 
 /** The conditions that are written here; others are left as they are. */
-const OWN_CONDITIONS: ReadonlySet<unknown> = new Set(['AllocatedIPsShown', 'Allocatable']);
+const OWN_CONDITIONS: ReadonlySet<unknown> = new Set(['AllocatedIPsShown', 'Allocatable', 'Valid']);
+
+const KIND_OF: Readonly<Record<DialectName, PoolKind>> = {
+  spiderpool: 'SpiderIPPool',
+  'spiderpool-v1': 'SpiderpoolV1IPPool',
+  calico: 'CalicoIPPool',
+};
+
+/** Stands for all pools in the queue; no key of a pool is empty. */
+const ALL = '';
 
 export class PoolDuty implements Duty {
   readonly #parts: PoolDutyParts;
@@ -75,7 +89,7 @@ export class PoolDuty implements Duty {
       random: parts.random,
       delayMs: LIMITS.poolStatusDelayMs,
       workers: LIMITS.projectionWorkers,
-      work: (key) => this.#work(nameOfKey(key)),
+      work: (key) => (key === ALL ? this.#queueAll() : this.#work(nameOfKey(key))),
     });
   }
 
@@ -92,15 +106,16 @@ export class PoolDuty implements Duty {
     return this.#queue.close();
   }
 
-  /** A pool's object changed; undefined: something that reaches into all. */
-  poolChanged(pool: PoolName | undefined): void {
-    if (pool === undefined) {
-      this.pass();
-      return;
+  /**
+   * A pool's object changed, and with `spec` what it says; undefined: something that reaches into all. Which of
+   * two pools is wrong may change with either of them.
+   */
+  poolChanged(pool: PoolName | undefined, spec: boolean): void {
+    if (pool !== undefined) {
+      this.#queue.add(keyOf(pool));
     }
-    this.#queue.add(keyOf(pool));
-    if (pool.kind === 'CalicoIPPool') {
-      this.#queueOverlapping(pool);
+    if (pool === undefined || spec) {
+      this.#queue.add(ALL);
     }
   }
 
@@ -121,27 +136,9 @@ export class PoolDuty implements Duty {
     }
   }
 
-  /** Which of two pools comes first may change with either of them. */
-  #queueOverlapping(name: PoolName): void {
-    const { pools } = this.#parts;
-    const pool = pools.pool(name);
-    for (const other of pool === undefined
-      ? pools.names().filter(({ kind }) => kind === 'CalicoIPPool')
-      : this.#overlapping(pool)) {
-      this.#queue.add(keyOf(other));
-    }
-  }
-
-  #overlapping(pool: Pool): PoolName[] {
-    const names: PoolName[] = [];
-    for (const { dialect, name } of this.#parts.pools.registry.overlaps.poolsOverlapping(
-      pool.subnet,
-    )) {
-      if (dialect === 'calico' && name !== pool.name) {
-        names.push({ kind: 'CalicoIPPool', name });
-      }
-    }
-    return names;
+  async #queueAll(): Promise<WorkEnd> {
+    this.pass();
+    return 'done';
   }
 
   async #work(name: PoolName): Promise<WorkEnd> {
@@ -155,11 +152,13 @@ export class PoolDuty implements Duty {
     // Of a pool that cannot be read nobody knows which addresses are its own: any of its name keep it.
     const held = pool === undefined ? claims.allocatedCount(name.name) : claims.countOf(pool);
     const end = await this.#holdFast(name, object, held);
-    if (end !== 'done' || pool === undefined) {
+    if (end !== 'done') {
       return end;
     }
-    alarm.look(keyOf(name), object, pool, held);
-    return this.#writeStatus(name, object, pool, held);
+    if (pool !== undefined) {
+      alarm.look(keyOf(name), object, pool, held);
+    }
+    return this.#writeStatus(name, object, this.#wanted(name, object, pool, held), held);
   }
 
   /** The finalizer. `later` where it was written: the rest follows with the object's new version. */
@@ -190,12 +189,11 @@ export class PoolDuty implements Duty {
   async #writeStatus(
     name: PoolName,
     object: KubeObject,
-    pool: Pool,
+    wanted: Fields,
     held: number,
   ): Promise<WorkEnd> {
     const { access, timers } = this.#parts;
     const uid = object.metadata.uid ?? '';
-    const wanted = this.#wanted(name, object, pool, held);
     const before = this.#written.get(uid);
     const present = (object.status ?? {}) as Fields;
     const settled =
@@ -223,20 +221,43 @@ export class PoolDuty implements Duty {
     return endOf(outcome, this.#refusals, `the status of a ${name.kind}`, name.name);
   }
 
-  #wanted(name: PoolName, object: KubeObject, pool: Pool, count: number): Fields {
-    const { claims } = this.#parts;
+  /** The status of the pool; of one that cannot be read only why. */
+  #wanted(name: PoolName, object: KubeObject, pool: Pool | undefined, count: number): Fields {
+    const { claims, worldOf } = this.#parts;
+    const verdict = poolVerdict(object, pool, worldOf(name.kind), (other) =>
+      this.#isEarlier(other, name, object),
+    );
+    const wrong = verdict === undefined ? [] : [verdict];
+    if (pool === undefined) {
+      return wrong.length === 0 ? {} : { conditions: wrong };
+    }
     if (name.kind === 'CalicoIPPool') {
-      return { conditions: [allocatableOf(object, this.#isOverlapped(object, pool))] };
+      return { conditions: [...wrong, allocatableOf(object, this.#isOverlapped(object, pool))] };
     }
     const held = { count, claims: (limit: number) => claims.claimsOfPool(pool, limit) };
-    return withPoolStatus(object, pool, held, true).status as Fields;
+    const { conditions = [], ...counts } = withPoolStatus(object, pool, held, true).status as {
+      conditions?: readonly Condition[];
+    };
+    const all = [...wrong, ...conditions];
+    return all.length === 0 ? counts : { ...counts, conditions: all };
+  }
+
+  #isEarlier({ dialect, name }: PoolSummary, own: PoolName, object: KubeObject): boolean {
+    const other = { kind: KIND_OF[dialect], name };
+    const found = this.#parts.pools.object(other);
+    const made = (one: KubeObject | undefined) => one?.metadata.creationTimestamp ?? '';
+    return made(found) === made(object) ? keyOf(other) < keyOf(own) : made(found) < made(object);
   }
 
   #isOverlapped(object: KubeObject, pool: Pool): boolean {
-    return this.#overlapping(pool).some((other) => {
-      const found = this.#parts.pools.object(other);
-      return found !== undefined && comesFirst(found, object);
-    });
+    const { pools } = this.#parts;
+    for (const { dialect, name } of pools.registry.overlaps.poolsOverlapping(pool.subnet)) {
+      const other = pools.object({ kind: 'CalicoIPPool', name });
+      if (dialect === 'calico' && name !== pool.name && other && comesFirst(other, object)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** A merge patch: what is not wanted any more is null, and conditions of others stay. */

@@ -9,7 +9,9 @@
  * ADD and DEL never wait for it.
  */
 import { LIMITS } from '../catalogue/limits.ts';
-import type { HeldAddresses } from '../dialect/admission-world.ts';
+import type { AdmissionContext } from '../dialect/admission-context.ts';
+import { admissionWorld, type HeldAddresses } from '../dialect/admission-world.ts';
+import type { KindId } from '../dialect/kinds.ts';
 import { isPoolKind } from '../dialect/pool-registry.ts';
 import type { Log } from '../http/log.ts';
 import type { Timers } from '../ipam/timers.ts';
@@ -73,7 +75,7 @@ export class Reconciler {
     this.#parts = parts;
     const { access, log, timers, namespace, identity } = parts;
     this.pools = new PoolsView(access, (pool, spec) => {
-      this.#duties?.pools.poolChanged(pool);
+      this.#duties?.pools.poolChanged(pool, spec);
       if (spec && pool !== undefined) {
         this.#endpointsOfPool(pool.name);
       }
@@ -130,15 +132,16 @@ export class Reconciler {
     return this.#freed;
   }
 
-  /** What admission asks about addresses that are held. */
-  get held(): HeldAddresses {
-    return {
+  /** What the rules of admission see. */
+  worldOf(kind: KindId): AdmissionContext {
+    const held: HeldAddresses = {
       claimOutside: (name, ranges) => this.claims.claimOutside(name, ranges),
-      countOf: (kind, name) => {
-        const pool = isPoolKind(kind) ? this.pools.pool({ kind, name }) : undefined;
+      countOf: (of, name) => {
+        const pool = isPoolKind(of) ? this.pools.pool({ kind: of, name }) : undefined;
         return pool === undefined ? this.claims.allocatedCount(name) : this.claims.countOf(pool);
       },
     };
+    return admissionWorld(kind, this.pools.registry, held);
   }
 
   /** Compares everything with everything, if this controller leads. */
@@ -174,7 +177,7 @@ export class Reconciler {
     const shared = { access, claims, pools, timers, random, log };
     const duties: Duties = {
       endpoints: new EndpointDuty({ ...shared, owners }),
-      pools: new PoolDuty({ ...shared, alarm, clock }),
+      pools: new PoolDuty({ ...shared, alarm, clock, worldOf: (kind) => this.worldOf(kind) }),
       blocks: new BlockDuty({ access, claims, pools, blocks: this.#blocks, herald, log }),
       nodes: new DeadNodeDuty({
         ...shared,

@@ -113,12 +113,18 @@ function calicoPart(spec: Fields, family: Family, config: CalicoIpamConfig): Cal
   };
 }
 
+/** Reasons that repeat what the object itself says: it may have been changed while no controller was there. */
+const REPEATED: readonly unknown[] = ['PoolDisabled', 'Terminating'];
+
 /** The pool controller's verdict (reference/calico.md 1.4 and 1.5). */
 function isUnallocatable(object: KubeObject): boolean {
   const status = object.status as { conditions?: unknown } | null | undefined;
   const conditions = Array.isArray(status?.conditions) ? status.conditions : [];
   return conditions.some(
-    (condition) => condition?.type === 'Allocatable' && condition?.status === 'False',
+    (condition) =>
+      condition?.type === 'Allocatable' &&
+      condition?.status === 'False' &&
+      !REPEATED.includes(condition?.reason),
   );
 }
 

@@ -384,6 +384,14 @@ describe('readCalicoPool', () => {
     expect(read({ ...pool({}), status: { conditions } }).disabled).toBe(true);
   });
 
+  test.each(['PoolDisabled', 'Terminating'])(
+    'goes by what it says itself where the status still has an earlier %s',
+    (reason) => {
+      const conditions = [{ type: 'Allocatable', status: 'False', reason }];
+      expect(read({ ...pool({}), status: { conditions } }).disabled).toBe(false);
+    },
+  );
+
   test('leaves IPv4 out of an IPv6 network that covers its place', () => {
     const found = read(pool({ cidr: '::/8' }));
     expect(found.ranges.has(parseAddress('10.0.0.1')!)).toBe(false);
