@@ -4,7 +4,7 @@ set -eu
 
 usage() {
   cat <<'HELP'
-usage: install-plugin.sh [--from FILE] [--name NAME]... [--replace] [--no-check] [FOLDER]
+usage: install-plugin.sh [--from FILE] [--name NAME]... [--replace | --keep-others] [--no-check] [FOLDER]
 
 Puts the Orbweaver CNI plugin into FOLDER (default /opt/cni/bin), where container runtimes
 look for plugins, under the names orbweaver, spiderpool and calico-ipam. A network config
@@ -13,12 +13,13 @@ finds it by its ipam.type.
   --from FILE   the plugin to install (default: build/cni/orbweaver of this checkout)
   --name NAME   only this name; may be repeated
   --replace     also where a program of somebody else lies under a name
+  --keep-others leave such a name to its program, and install the others
   --no-check    do not start the plugin before installing it (for another processor)
   --help        this text
 
 Each file is written beside the old one, synced and renamed. Nothing is changed when the
 plugin does not run here, or when a name is taken by another program (Spiderpool's or
-Calico's own plugin) and --replace is not given.
+Calico's own plugin) and neither --replace nor --keep-others is given.
 
 examples:
   deploy/install-plugin.sh
@@ -35,7 +36,7 @@ refuse() {
 from=$(dirname "$0")/../build/cni/orbweaver
 folder=
 names=
-replace=no
+others=refuse
 check=yes
 while [ $# -gt 0 ]; do
   case $1 in
@@ -48,7 +49,8 @@ while [ $# -gt 0 ]; do
       esac
       shift
       ;;
-    --replace) replace=yes ;;
+    --replace) others=replace ;;
+    --keep-others) others=keep ;;
     --no-check) check=no ;;
     -*) refuse "unknown option $1; see --help" ;;
     *) [ -z "$folder" ] || refuse "more than one folder: $folder and $1"; folder=$1 ;;
@@ -62,9 +64,13 @@ if [ "$check" = yes ] && ! CNI_COMMAND=VERSION "$from" </dev/null >/dev/null 2>&
   refuse "$from does not run on this machine; is it built for another processor? (--no-check)"
 fi
 # The plugin's own texts name the agent's unit; no other plugin's do.
+free=
 for name in $names; do
-  if [ "$replace" = no ] && [ -e "$folder/$name" ] && ! grep -q orbweaver-agent "$folder/$name"; then
-    refuse "$folder/$name is another program; nothing was changed (--replace takes its place)"
+  if [ $others != replace ] && [ -e "$folder/$name" ] && ! grep -q orbweaver-agent "$folder/$name"; then
+    [ $others = keep ] || refuse "$folder/$name is another program; nothing was changed (--replace takes its place)"
+    echo "kept $folder/$name, which is another program"
+  else
+    free="$free $name"
   fi
 done
 
@@ -72,7 +78,7 @@ mkdir -p "$folder"
 unfinished=$folder/.orbweaver-install.$$
 trap 'rm -f "$unfinished"' EXIT
 trap 'exit 1' HUP INT TERM
-for name in $names; do
+for name in $free; do
   dd if="$from" of="$unfinished" bs=65536 conv=fsync 2>/dev/null || refuse "cannot write in $folder"
   chmod 755 "$unfinished"
   mv -f "$unfinished" "$folder/$name"

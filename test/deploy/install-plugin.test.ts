@@ -73,6 +73,19 @@ describe('install-plugin.sh', () => {
     expect(readFileSync(foreign).equals(readFileSync(plugin))).toBe(true);
   });
 
+  test('with --keep-others leaves such a program its name and takes the others', () => {
+    const foreign = join(folder, 'calico-ipam');
+    writeFileSync(foreign, '#!/bin/sh\n');
+    for (const again of ['first', 'second']) {
+      const run = install('--keep-others', folder);
+      expect(run, again).toMatchObject({ exit: 0, stderr: '' });
+      expect(run.stdout).toContain(`kept ${foreign}, which is another program\n`);
+    }
+    expect(readFileSync(foreign, 'utf8')).toBe('#!/bin/sh\n');
+    expect(readdirSync(folder).sort()).toEqual([...PLUGIN_NAMES].sort());
+    expect(readFileSync(join(folder, 'spiderpool')).equals(readFileSync(plugin))).toBe(true);
+  });
+
   test('replaces a link by a file', () => {
     writeFileSync(join(folder, 'target'), 'orbweaver-agent');
     symlinkSync(join(folder, 'target'), join(folder, 'spiderpool'));
