@@ -192,6 +192,10 @@ export class EmbeddedLedger implements Ledger {
     return row === undefined ? undefined : this.#lineOf(row);
   }
 
+  containerRef(containerId: string): string {
+    return containerId;
+  }
+
   claimsOfContainer(network: string, containerId: string): Claim[] {
     const networkId = this.#names.find(network);
     return networkId === undefined

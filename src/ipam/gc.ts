@@ -18,14 +18,18 @@ const CONTAINERS_AT_ONCE = 1_024;
  * the first failure of a release.
  */
 export async function gc(parts: Parts, call: Call): Promise<Claim[]> {
-  const valid = call.config.validAttachments();
-  if (valid === undefined) {
+  const listed = call.config.validAttachments();
+  if (listed === undefined) {
     throw new OrbweaverError(
       'CONFIG_INVALID',
       'cni.dev/valid-attachments is missing, so nothing was freed',
       'an empty list frees every claim of this network on this node',
     );
   }
+  const valid = listed.map(({ containerId, interfaceName }) => ({
+    containerId: parts.ledger.containerRef(containerId),
+    interfaceName,
+  }));
   const attachments = new Set(valid.map((item) => `${item.containerId}/${item.interfaceName}`));
   const containers = new Set(valid.map((item) => item.containerId));
   const isStale = ({ ahead, attachment, kept, node }: Claim): boolean =>

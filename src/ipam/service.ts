@@ -77,7 +77,8 @@ export class IpamService {
       nonce: parts.nonce ?? nonceSource(),
     };
     this.#observe = parts.observe ?? (() => {});
-    this.#promised?.takeOver((id, deletion) => {
+    this.#promised?.takeOver((id, promised) => {
+      const deletion = this.#named(promised);
       const freed = this.#enqueueDel(deletion, () => true);
       this.#keepPromise(id, deletion, freed);
     });
@@ -113,7 +114,7 @@ export class IpamService {
         throw new OrbweaverError('NOT_READY', 'the agent is stopping');
       }
       call = readCall(request);
-      const outcome = await this.#serve(call);
+      const outcome = await this.#serve(this.#named(call));
       addresses = outcome.addresses;
       answer = { ok: true, result: outcome.result };
     } catch (thrown) {
@@ -124,6 +125,13 @@ export class IpamService {
     // The plugin waits for the answer, not for the log.
     setImmediate(() => this.#observe({ verb: request.command, call, ms, addresses, error }));
     return answer;
+  }
+
+  /** The same with its container named as the ledger names it: so all lookups and queues go. */
+  #named<T extends Pick<Call, 'attachment'>>(call: T): T {
+    const { attachment } = call;
+    const containerId = this.#parts.ledger.containerRef(attachment.containerId);
+    return { ...call, attachment: { ...attachment, containerId } };
   }
 
   async #serve(

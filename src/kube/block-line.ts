@@ -9,7 +9,9 @@
  * - Names that repeat within a block (namespace, node, pool, network) stand in its `spec.names`, and lines
  *   refer to them by `@` and a key; the key is the beginning of the name's digest, so two nodes that add the
  *   same name write the same entry. A name no longer than its reference stands in the line itself.
- * - UUIDs and hexadecimal container ids are shortened; ids of another form stand behind `=`.
+ * - A container id that is longer than its digest is digested (`container-ref.ts`): lookups compare digests, and
+ *   the container's network and interface stand beside it (rule 1).
+ * - UUIDs are shortened; uids of another form stand behind `=`.
  * - Times are milliseconds in base 36; `rest` is how long the rest lasts.
  * - `check` covers the address and the line, so that what was edited by hand is noticed (rule 13).
  */
@@ -19,6 +21,7 @@ import { LIMITS } from '../catalogue/limits.ts';
 import type { Claim, Line, Owner, Resting, Unit } from '../ipam/ports.ts';
 import { type Address, formatAddress } from '../net/address.ts';
 import { type Cidr, formatCidr } from '../net/cidr.ts';
+import { containerRef } from './container-ref.ts';
 
 /** Names of one block by their keys. */
 export type Names = Readonly<Record<string, string>>;
@@ -40,8 +43,6 @@ const CHECK_CHARS = 2;
 const RADIX = 36;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const UUID_CHARS = 22;
-const CONTAINER_HEX = /^[0-9a-f]{64}$/;
-const CONTAINER_CHARS = 43;
 const NUMBER = /^-?[0-9a-z]+$/;
 
 /**
@@ -112,7 +113,7 @@ function claimFields(claim: Claim, names: NameWriter): string[] {
     names.refer(claim.node),
     names.refer(claim.pool),
     names.refer(attachment.network),
-    containerField(attachment.containerId),
+    plain(containerRef(attachment.containerId)),
     plain(attachment.interfaceName),
     time(claim.claimedAt),
     plain(claim.nonce),
@@ -140,7 +141,7 @@ function readClaim(address: Address, flags: RegExpExecArray, reader: FieldReader
   const node = reader.name();
   const pool = reader.name();
   const network = reader.name();
-  const containerId = reader.id(CONTAINER_CHARS, (bytes) => bytes.toString('hex'));
+  const containerId = reader.plain();
   const interfaceName = reader.plain();
   const claimedAt = reader.time();
   const nonce = reader.plain();
@@ -175,7 +176,7 @@ function readOwner(reader: FieldReader): Owner {
   if (pod === undefined || more.length > 0) {
     throw new Unreadable('its holder is not namespace/pod');
   }
-  const uid = reader.id(UUID_CHARS, uuidOf);
+  const uid = reader.uid();
   return { namespace: reader.nameOf(namespace), pod: reader.plainOf(pod), uid };
 }
 
@@ -252,10 +253,6 @@ function uuidOf(bytes: Buffer): string {
     hex.slice(16, 20),
     hex.slice(20),
   ].join('-');
-}
-
-function containerField(id: string): string {
-  return CONTAINER_HEX.test(id) ? Buffer.from(id, 'hex').toString('base64url') : `=${plain(id)}`;
 }
 
 /** Thrown while a line is read; never leaves this file. */
@@ -362,14 +359,14 @@ class FieldReader {
     return ms;
   }
 
-  id(chars: number, read: (bytes: Buffer) => string): string {
+  uid(): string {
     const field = this.next();
     if (field.startsWith('=')) {
       return this.plainOf(field.slice(1));
     }
-    if (field.length !== chars || !/^[\w-]+$/.test(field)) {
-      throw new Unreadable(`its field ${field} is not an id`);
+    if (field.length !== UUID_CHARS || !/^[\w-]+$/.test(field)) {
+      throw new Unreadable(`its field ${field} is not a uid`);
     }
-    return read(Buffer.from(field, 'base64url'));
+    return uuidOf(Buffer.from(field, 'base64url'));
   }
 }

@@ -35,6 +35,7 @@ import { listBlocks } from './block-list.ts';
 import { judge, type Part } from './block-patch.ts';
 import type { Quarantined } from './cached-block.ts';
 import { isRest, type Lost, outcomeOf, partOf, partsOf } from './commit-parts.ts';
+import { containerRef } from './container-ref.ts';
 import { FreshRead } from './fresh-read.ts';
 import type { Intent, Journal } from './journal.ts';
 import { OwnClaims, type Trouble } from './own-claims.ts';
@@ -45,9 +46,9 @@ export interface KubernetesLedgerParts {
   readonly api: BlockApi;
   /**
    * The node whose agent this is. Its claims are kept whole and looked after; of blocks that hold none of them it
-   * is only kept which addresses are free.
+   * is only kept which addresses are free. Absent or empty where all claims are wanted, and none is looked after.
    */
-  readonly node: string;
+  readonly node?: string;
   readonly journal: Journal;
   readonly timers: Timers;
   /** Uniform in [0, 1); spreads what met once. */
@@ -81,8 +82,8 @@ export class KubernetesLedger implements Ledger {
 
   private constructor(parts: KubernetesLedgerParts) {
     this.#parts = parts;
-    const { api, timers, random, node, onChange = () => {}, onTrouble = () => {} } = parts;
-    const keeper = {
+    const { api, timers, random, node = '', onChange = () => {}, onTrouble = () => {} } = parts;
+    const keeper = node !== '' && {
       node,
       usesWhole: (first: Address) => this.#lanes.has(blockCidrText(first)),
       onTrouble: (...news: Parameters<OwnClaims['heed']>) => this.#own.heed(...news),
@@ -90,7 +91,7 @@ export class KubernetesLedger implements Ledger {
     this.#cache = new BlockCache((change) => {
       this.#own.follow(change.addresses);
       onChange(change);
-    }, keeper);
+    }, keeper || undefined);
     this.#own = new OwnClaims({
       cache: this.#cache,
       timers,
@@ -110,7 +111,9 @@ export class KubernetesLedger implements Ledger {
     const intents = parts.journal.open();
     await ledger.refresh();
     await Promise.all(intents.map((intent) => ledger.#recover(intent)));
-    ledger.#own.start();
+    if ((parts.node ?? '') !== '') {
+      ledger.#own.start();
+    }
     return ledger;
   }
 
@@ -169,8 +172,12 @@ export class KubernetesLedger implements Ledger {
     return this.#cache.line(address);
   }
 
+  containerRef(containerId: string): string {
+    return containerRef(containerId);
+  }
+
   claimsOfContainer(network: string, containerId: string): Claim[] {
-    return this.#cache.claimsOfContainer(network, containerId);
+    return this.#cache.claimsOfContainer(network, containerRef(containerId));
   }
 
   claimsOfPod(namespace: string, pod: string): Claim[] {

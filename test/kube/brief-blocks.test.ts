@@ -139,3 +139,9 @@ describe('a block that holds nothing of the node', () => {
     expect(told).toEqual([['10.0.0.1', '10.0.0.2'], ['10.0.0.9']]);
   });
 });
+
+test('a ledger without a node knows every claim', async () => {
+  const { server, held } = await foreignBlock();
+  const { ledger } = await ledgerOf(server, '');
+  expect([...ledger.claims()]).toEqual([held]);
+});

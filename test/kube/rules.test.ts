@@ -47,6 +47,47 @@ const slotsOf = (operations: readonly PatchOperation[]) =>
     op === 'add' && path.startsWith('/spec/slots/') ? [Number(path.split('/').at(-1))] : [],
   );
 
+describe('rule 1', () => {
+  const ID = '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08';
+
+  test('a line names its holder, and its container by a digest; DEL, CHECK and CNI GC go by that', async () => {
+    const scene = new Scene();
+    const node = await scene.node();
+    expect(addressesOf(await node.add({ container: ID }))).toEqual(['10.0.0.10']);
+    const [line] = storedLines(scene.server);
+    expect(line).toMatchObject({
+      owner: { namespace: 'default', pod: 'web', uid: 'u1' },
+      node: 'node-1',
+      pool: 'small',
+      attachment: {
+        network: 'net',
+        containerId: expect.stringMatching(/^~/),
+        interfaceName: 'eth0',
+      },
+    });
+    expect(JSON.stringify([...scene.server.blocks.values()])).not.toContain(ID);
+    const ips = [{ address: '10.0.0.10/24' }];
+    const prevResult = { cniVersion: '1.1.0', interfaces: [], ips };
+    const check = await node.call('CHECK', { container: ID, config: { prevResult } });
+    expect(check).toMatchObject({ ok: true });
+    const gc = (...containers: string[]) => ({
+      config: {
+        'cni.dev/valid-attachments': containers.map((containerID) => ({
+          containerID,
+          ifname: 'eth0',
+        })),
+      },
+    });
+    expect((await node.call('GC', gc(ID))).ok).toBe(true);
+    expect(scene.lines()).toEqual(['10.0.0.10 claimed']);
+    expect((await node.call('GC', gc('another'))).ok).toBe(true);
+    expect(scene.lines()).toEqual(['10.0.0.10 resting']);
+    expect(addressesOf(await node.add({ container: ID }))).toEqual(['10.0.0.11']);
+    expect((await node.del({ container: ID })).ok).toBe(true);
+    expect(scene.claims()).toEqual([]);
+  });
+});
+
 describe('rule 2', () => {
   test('a claim that is given up in doubt is kept out by a fence, and its address is free at once', async () => {
     const scene = new Scene();

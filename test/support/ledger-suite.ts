@@ -152,9 +152,19 @@ function writeSuite(ledgerOf: () => Ledger, put: (...lines: Line[]) => Promise<v
       attachment: { network: text, containerId: text, interfaceName: text },
     });
     await put(claim);
-    expect(ledgerOf().line(claim.address)).toEqual(claim);
-    expect(ledgerOf().claimsOfPod(text, text)).toEqual([claim]);
-    expect(ledgerOf().claimsOfContainer(text, text)).toEqual([claim]);
+    const containerId = ledgerOf().containerRef(text);
+    const kept = { ...claim, attachment: { ...claim.attachment, containerId } };
+    expect(ledgerOf().line(claim.address)).toEqual(kept);
+    expect(ledgerOf().claimsOfPod(text, text)).toEqual([kept]);
+    expect(ledgerOf().claimsOfContainer(text, text)).toEqual([kept]);
+    expect(ledgerOf().claimsOfContainer(text, containerId)).toEqual([kept]);
+  });
+
+  it('names a container by a text that names itself', () => {
+    for (const id of ['c1', 'f'.repeat(64)]) {
+      const ref = ledgerOf().containerRef(id);
+      expect(ledgerOf().containerRef(ref)).toBe(ref);
+    }
   });
 }
 

@@ -78,6 +78,10 @@ export class ModelLedger implements Ledger {
     return this.#lines.get(formatAddress(address));
   }
 
+  containerRef(containerId: string): string {
+    return containerId;
+  }
+
   claimsOfContainer(network: string, containerId: string): Claim[] {
     return [...this.claims()]
       .filter(({ attachment }) => attachment.network === network)

@@ -57,6 +57,7 @@ export class GatedLedger implements Ledger {
   }
 
   line: Ledger['line'] = (address) => this.#behind.line(address);
+  containerRef: Ledger['containerRef'] = (id) => this.#behind.containerRef(id);
   claimsOfContainer: Ledger['claimsOfContainer'] = (network, id) =>
     this.#behind.claimsOfContainer(network, id);
   claimsOfPod: Ledger['claimsOfPod'] = (namespace, pod) => this.#behind.claimsOfPod(namespace, pod);
