@@ -47,7 +47,7 @@ export function agentLeaseName(node: string): string {
 }
 
 export interface NodeLeaseParts {
-  readonly objects: KubeObjects;
+  readonly objects: Pick<KubeObjects, 'get' | 'create' | 'replace'>;
   readonly namespace: string;
   readonly node: string;
   /** Kept in the state folder. */

@@ -26,11 +26,11 @@ interface Known {
 }
 
 export class OwnerChain {
-  readonly #objects: KubeObjects;
+  readonly #objects: Pick<KubeObjects, 'get'>;
   readonly #timers: Timers;
   readonly #known = new Map<string, Known>();
 
-  constructor(objects: KubeObjects, timers: Timers) {
+  constructor(objects: Pick<KubeObjects, 'get'>, timers: Timers) {
     this.#objects = objects;
     this.#timers = timers;
   }

@@ -34,7 +34,7 @@ export interface PodRefusal {
 }
 
 export interface PodEventWriterParts {
-  readonly objects: KubeObjects;
+  readonly objects: Pick<KubeObjects, 'create' | 'mergePatch'>;
   readonly node: string;
   /** Sets this process's Events apart from those of its earlier lives. */
   readonly run: string;
