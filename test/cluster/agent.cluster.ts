@@ -77,9 +77,9 @@ describe.skipIf(missing.length > 0)(title, () => {
   });
 
   test.each([
-    ['a pod that nobody has made is unknown, for now', { name: 'nobody' }, 11],
-    ['a pod of another uid was replaced', { name: 'web', uid: 'another' }, 101],
-  ])('%s', async (_title, { name, uid = '' }, code) => {
+    ['a pod that nobody has made is unknown, for now', 'nobody', '', 11],
+    ['a pod of another uid was replaced', 'web', 'another', 101],
+  ])('%s', async (_title, name, uid, code) => {
     const pod = { namespace: 'test-ns', name, uid };
     const reply = await node.call({ verb: 'ADD', pod, container: 'n1' });
     expect(reply).toMatchObject({ ok: false, error: { code } });

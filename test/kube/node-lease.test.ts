@@ -22,13 +22,15 @@ class World {
   readonly told: string[] = [];
   /** Ids of the agents that cannot reach the server. */
   readonly cut = new Set<string>();
+  /** Holds every request back until it resolves. */
+  hanging: Promise<void> = Promise.resolve();
 
   agent(id: string, run = `${id}-run`): NodeLease {
     const lease = new NodeLease({
       objects: {
-        get: (...args) => this.#reach(run) ?? this.objects.get(...args),
-        create: (resource, object) => this.#reach(run) ?? this.objects.create(resource, object),
-        replace: (resource, object) => this.#reach(run) ?? this.objects.replace(resource, object),
+        get: (...args) => this.#reach(run, () => this.objects.get(...args)),
+        create: (...args) => this.#reach(run, () => this.objects.create(args[0], args[1])),
+        replace: (...args) => this.#reach(run, () => this.objects.replace(args[0], args[1])),
       },
       namespace: 'orbweaver',
       node: 'node1',
@@ -45,8 +47,9 @@ class World {
     return lease;
   }
 
-  #reach(run: string): Promise<ApiOutcome<never>> | undefined {
-    return this.cut.has(run) ? Promise.resolve(AWAY) : undefined;
+  async #reach<T>(run: string, request: () => Promise<ApiOutcome<T>>): Promise<ApiOutcome<T>> {
+    await this.hanging;
+    return this.cut.has(run) ? AWAY : request();
   }
 
   get lease() {
@@ -140,6 +143,24 @@ describe('rule 14: the Lease of a node name', () => {
     await world.timers.advance(3 * LIMITS.leaseMs);
     expect(holder.refusal).toBeUndefined();
     expect(other.refusal).toContain('another agent: a');
+    expect(world.told.filter((line) => line === 'b-run: held')).toEqual([]);
+  });
+
+  test('nor after requests that hung for all that time and were answered in the end', async () => {
+    const world = new World();
+    world.agent('a');
+    await world.timers.advance(0);
+    world.agent('b');
+    await world.timers.advance(5_000);
+    const answer = Promise.withResolvers<void>();
+    world.hanging = answer.promise;
+    await world.timers.advance(10 * LIMITS.leaseMs);
+    // The holder's renewal is the slower one.
+    world.cut.add('a-run');
+    answer.resolve();
+    await world.timers.advance(LIMITS.leaseMs - 10_000);
+    world.cut.delete('a-run');
+    await world.timers.advance(3 * LIMITS.leaseMs);
     expect(world.told.filter((line) => line === 'b-run: held')).toEqual([]);
   });
 
