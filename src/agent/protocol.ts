@@ -27,8 +27,8 @@ export interface ObjectRef {
 /** POST /v1/apply. Every object is tried, whatever becomes of the others, as kubectl does it. */
 export interface ApplyRequest {
   readonly objects: readonly KubeObject[];
-  /** `create` refuses what exists already. */
-  readonly mode: 'apply' | 'create';
+  /** `create` refuses what exists already, `replace` what does not. */
+  readonly mode: 'apply' | 'create' | 'replace';
 }
 
 export interface ApplyResult {

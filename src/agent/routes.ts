@@ -69,7 +69,7 @@ function body(properties: JsonSchema, required: readonly string[] = Object.keys(
 
 const APPLY = body({
   objects: { type: 'array', items: OBJECT },
-  mode: { enum: ['apply', 'create'] },
+  mode: { enum: ['apply', 'create', 'replace'] },
 });
 const DELETE = body({ refs: { type: 'array', items: REF } });
 const EDIT = body({

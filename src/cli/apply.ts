@@ -5,6 +5,7 @@ import type { ApplyRequest, ApplyResponse, ApplyResult } from '../agent/protocol
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { KINDS } from '../dialect/kinds.ts';
 import type { KubeObject } from '../dialect/kube-object.ts';
+import { successLine } from './calicoctl-words.ts';
 import { declareCommand, withFiles, withTarget } from './command.ts';
 import { describeError } from './failure.ts';
 import { objectName } from './object-name.ts';
@@ -21,6 +22,8 @@ export interface FileOptions extends TargetOptions {
   readonly filename: string[];
   readonly recursive?: boolean;
   readonly namespace?: string;
+  /** Of calicoctl's `create`. */
+  readonly skipExists?: boolean;
 }
 
 /** Declares `orbweaver apply`; its action writes to the shell. */
@@ -38,6 +41,21 @@ export function applyCommand(shell: Shell): Command {
   return command.action((options: FileOptions) => sendManifests(shell, options, 'apply'));
 }
 
+/** Declares `orbweaver replace`; its action writes to the shell. */
+export function replaceCommand(shell: Shell): Command {
+  const command = declareCommand({
+    usage: 'replace',
+    summary: 'Change the objects of manifests, all of which must exist',
+    examples: ['replace -f pools.yaml'],
+  });
+  withTarget(withFiles(command, true));
+  command.option('-n, --namespace <name>', 'the namespace of objects that state none');
+  return command.action((options: FileOptions) => sendManifests(shell, options, 'replace'));
+}
+
+/** What calicoctl calls that which a mode does. */
+const DONE = { apply: 'applied', create: 'created', replace: 'replaced' } as const;
+
 /** Sends the manifests in batches and reports every object; failures leave exit code 1. */
 export async function sendManifests(
   shell: Shell,
@@ -54,15 +72,21 @@ export async function sendManifests(
   const objects = sourced.map((item) => placeInNamespace(item, options.namespace));
   const agent = shell.agent(options);
   const progress = openProgress();
+  const changed: string[] = [];
   for (let at = 0; at < objects.length; at += BATCH) {
     const request: ApplyRequest = { objects: objects.slice(at, at + BATCH), mode };
     const { results } = await agent.post<ApplyResponse>('/v1/apply', request);
     for (const result of results) {
-      reportResult(shell, result);
+      if (reportResult(shell, result, options.skipExists === true)) {
+        changed.push(result.object.kind);
+      }
     }
     progress.update(`${at + request.objects.length} of ${objects.length} objects`);
   }
   progress.end();
+  if (shell.face === 'calicoctl' && changed.length > 0) {
+    shell.terminal.out(successLine(DONE[mode], changed));
+  }
 }
 
 /** Creates one object that a command line describes. Throws the error that it met. */
@@ -83,18 +107,24 @@ export async function sendObject(
   }
 }
 
-function reportResult(shell: Shell, result: ApplyResult): void {
+/** Reports one object; whether it succeeded. */
+function reportResult(shell: Shell, result: ApplyResult, skipExists = false): boolean {
   for (const warning of result.warnings) {
     shell.terminal.err(`${shell.terminal.yellow(`Warning: ${warning}`)}\n`);
   }
   if (result.error !== undefined) {
     const { code, message, details } = result.error;
-    const text = describeError(new OrbweaverError(code, message, details));
-    shell.terminal.err(`${shell.terminal.red(text)}\n`);
-    shell.exitCode = 1;
-    return;
+    if (code !== 'OBJECT_EXISTS' || !skipExists) {
+      const text = describeError(new OrbweaverError(code, message, details));
+      shell.terminal.err(`${shell.terminal.red(text)}\n`);
+      shell.exitCode = 1;
+    }
+    return false;
   }
-  shell.terminal.out(`${objectName(result.object)} ${result.action}\n`);
+  if (shell.face === 'orbweaver') {
+    shell.terminal.out(`${objectName(result.object)} ${result.action}\n`);
+  }
+  return true;
 }
 
 /**

@@ -27,6 +27,9 @@ export function createCommand(shell: Shell): Command {
   });
   withTarget(withFiles(command, false));
   command.option('-n, --namespace <name>', 'the namespace of objects that state none');
+  if (shell.face === 'calicoctl') {
+    command.option('--skip-exists', 'an object that is there is no failure');
+  }
   command.action((options: Partial<FileOptions>) => {
     if (options.filename === undefined) {
       const what = 'create needs -f FILE, `namespace NAME` or `deployment NAME --image=IMAGE`';

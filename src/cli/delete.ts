@@ -9,6 +9,7 @@ import type {
 } from '../agent/protocol.ts';
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { kindById, kindOf } from '../dialect/kinds.ts';
+import { successLine } from './calicoctl-words.ts';
 import { declareCommand, withFiles, withTarget } from './command.ts';
 import { describeError } from './failure.ts';
 import { meets, readLabelQuery } from './label-query.ts';
@@ -23,6 +24,8 @@ interface DeleteOptions extends TargetOptions {
   readonly selector?: string;
   readonly all?: boolean;
   readonly ignoreNotFound?: string | boolean;
+  /** calicoctl's word for the same. */
+  readonly skipNotExists?: boolean;
 }
 
 /** Declares `orbweaver delete`; its action writes to the shell. */
@@ -39,6 +42,9 @@ export function deleteCommand(shell: Shell): Command {
     ],
   });
   withTarget(withFiles(command, false));
+  if (shell.face === 'calicoctl') {
+    command.option('--skip-not-exists', 'an object that is not there is no failure');
+  }
   return command
     .option('-n, --namespace <name>', 'the namespace')
     .option('-l, --selector <query>', 'objects with these labels')
@@ -54,9 +60,15 @@ async function run(shell: Shell, targets: string[], options: DeleteOptions): Pro
       : refsOfFiles(shell, options.filename, options);
   const { results } = await shell.agent(options).post<DeleteResponse>('/v1/delete', { refs });
   const ignoreMissing =
-    options.ignoreNotFound !== undefined && String(options.ignoreNotFound) !== 'false';
+    options.skipNotExists === true ||
+    (options.ignoreNotFound !== undefined && String(options.ignoreNotFound) !== 'false');
   for (const result of results) {
     report(shell, result, ignoreMissing);
+  }
+  const gone = results.filter(({ action }) => action === 'deleted' || action === 'terminating');
+  if (shell.face === 'calicoctl' && gone.length > 0) {
+    const kinds = gone.map(({ ref }) => kindById(ref.kind).kinds[0]!);
+    shell.terminal.out(successLine('deleted', kinds));
   }
 }
 
@@ -104,7 +116,9 @@ function report(shell: Shell, result: DeleteResult, ignoreMissing: boolean): voi
   const kind = kindById(result.ref.kind);
   const name = `${qualifiedKind(kind.apiVersions[0]!, kind.kinds[0]!)} "${result.ref.name}"`;
   if (result.action === 'deleted') {
-    shell.terminal.out(`${name} deleted\n`);
+    if (shell.face === 'orbweaver') {
+      shell.terminal.out(`${name} deleted\n`);
+    }
   } else if (result.action === 'terminating') {
     shell.terminal.out(`${name} is being deleted: it goes with its last address\n`);
   } else if (result.action !== 'missing' || !ignoreMissing) {

@@ -1,5 +1,5 @@
 /** `orbweaver …`: declares the commands and turns what happens into an exit code. */
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { reportError } from './failure.ts';
 import { processShell, type Shell } from './shell.ts';
@@ -15,6 +15,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Declare>>> = {
   agent: async () => (await import('./agent.ts')).agentCommand,
   controller: async () => (await import('./controller.ts')).controllerCommand,
   apply: async () => (await import('./apply.ts')).applyCommand,
+  replace: async () => (await import('./apply.ts')).replaceCommand,
   create: async () => (await import('./create.ts')).createCommand,
   run: async () => (await import('./run.ts')).runPodCommand,
   delete: async () => (await import('./delete.ts')).deleteCommand,
@@ -32,6 +33,19 @@ const COMMANDS: Readonly<Record<string, () => Promise<Declare>>> = {
   },
   version: async () => (await import('./version.ts')).versionCommand,
 };
+
+/** Those that calicoctl has. */
+const OF_CALICOCTL = [
+  'get',
+  'create',
+  'apply',
+  'replace',
+  'delete',
+  'patch',
+  'label',
+  'ipam',
+  'version',
+];
 
 /**
  * Runs one command line, without `node` and the script's name. `calledAs` is the name that the script was called
@@ -60,28 +74,44 @@ export async function runCommand(shell: Shell, args: readonly string[]): Promise
 
 /** With the one command that `word` names; with all of them, for the help, where it names none. */
 async function declareProgram(shell: Shell, word: string | undefined): Promise<Command> {
-  const program = new Command('orbweaver')
+  const isCalicoctl = shell.face === 'calicoctl';
+  const program = new Command(shell.face)
     .description('IP address management for Kubernetes pods and plain CNI.')
-    .addHelpText(
-      'after',
-      `
+    .addHelpText('after', isCalicoctl ? CALICOCTL_HELP : HELP);
+  const commands = Object.entries(COMMANDS).filter(
+    ([name]) => !isCalicoctl || OF_CALICOCTL.includes(name),
+  );
+  const named = commands.filter(([name]) => name === word);
+  for (const [, load] of named.length === 0 ? commands : named) {
+    program.addCommand((await load())(shell));
+  }
+  for (const command of everyCommand(program)) {
+    refuseInOneLine(command, shell);
+    if (isCalicoctl && command.options.some(({ long }) => long === '--kubeconfig')) {
+      command.addOption(new Option('-c, --config <file>', "calicoctl's configuration file"));
+      command.addOption(new Option('--allow-version-mismatch').hideHelp());
+    }
+  }
+  return program;
+}
+
+const HELP = `
 Examples:
   orbweaver agent --state ./state --socket ./run/cni.sock --node node1 --manifests pools.yaml
   orbweaver apply -f pools.yaml
   orbweaver get sp -o wide
   orbweaver explain pod web-0 -n shop
 
-Every command has a --help of its own with examples.`,
-    );
-  const named = Object.entries(COMMANDS).filter(([name]) => name === word);
-  for (const [, load] of named.length === 0 ? Object.entries(COMMANDS) : named) {
-    program.addCommand((await load())(shell));
-  }
-  for (const command of everyCommand(program)) {
-    refuseInOneLine(command, shell);
-  }
-  return program;
-}
+Every command has a --help of its own with examples.`;
+
+const CALICOCTL_HELP = `
+Examples:
+  calicoctl apply -f pools.yaml
+  calicoctl get ippool -o wide
+  calicoctl ipam show --show-blocks
+
+It asks the API server of --kubeconfig, of the file of --config, of $KUBECONFIG, or with DATASTORE_TYPE=kubernetes of
+~/.kube/config; without any of these the agent of this node.`;
 
 function* everyCommand(command: Command): Generator<Command> {
   yield command;

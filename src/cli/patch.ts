@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import type { EditResponse, PatchRequest } from '../agent/protocol.ts';
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { reportEdit } from './annotate.ts';
+import { successLine } from './calicoctl-words.ts';
 import { declareCommand, withNamespace, withTarget } from './command.ts';
 import { readTargets, refName, refOf } from './object-name.ts';
 import type { Shell } from './shell.ts';
@@ -44,7 +45,11 @@ export function patchCommand(shell: Shell): Command {
         patch: readPatch(options.patch),
       };
       const response = await shell.agent(options).post<EditResponse>('/v1/patch', request);
-      reportEdit(shell, refName(target.kind, target.name), response, 'patched');
+      if (shell.face === 'calicoctl') {
+        shell.terminal.out(successLine('patched', [target.kind.kinds[0]!]));
+      } else {
+        reportEdit(shell, refName(target.kind, target.name), response, 'patched');
+      }
     });
 }
 

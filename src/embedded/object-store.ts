@@ -111,20 +111,23 @@ export class ObjectStore {
   }
 
   /**
-   * Creates the object or makes it what the manifest says (`mode` create: only creates). What somebody else
+   * Creates the object or makes it what the manifest says (`mode` create: only creates; replace: never creates). What somebody else
    * has set since, an annotation for instance, stays unless the manifest states it; what the manifest before
    * stated and this one does not is taken away.
    *
    * A `uid` in the manifest of a new object is kept, so that pods copied from a cluster have the uid that
    * their runtime states. Throws KIND_UNKNOWN, OBJECT_INVALID, OBJECT_EXISTS, OBJECT_NOT_FOUND (namespace).
    */
-  apply(manifest: KubeObject, mode: 'apply' | 'create' = 'apply'): Promise<Edit> {
+  apply(manifest: KubeObject, mode: 'apply' | 'create' | 'replace' = 'apply'): Promise<Edit> {
     return this.#unit(() => {
       const object = canonicalObject(stated(manifest));
       checkOwnership(object);
       const kind = kindOf(object);
       this.#checkWritable(kind, object);
       const before = this.#table.get(refOf(kind.id, object));
+      if (before === undefined && mode === 'replace') {
+        throw new OrbweaverError('OBJECT_NOT_FOUND', `${nameText(kind, object)} not found`);
+      }
       if (before === undefined) {
         return this.#create(kind, withKnownLabels(object, this.#platform), object);
       }
