@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { declareCommand } from './command.ts';
-import { PACKAGE_FOLDER, PACKAGE_FOLDER } from './package-folder.ts';
+import { PACKAGE_FOLDER } from './package-folder.ts';
 import type { Shell } from './shell.ts';
 import { ownVersion } from './version.ts';
 
@@ -15,7 +15,6 @@ interface ControllerOptions {
   readonly installCrds?: boolean;
   readonly webhookPort?: string;
   readonly webhookName?: string[];
-  readonly installCrds?: true;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -43,10 +42,6 @@ export function controllerCommand(shell: Shell): Command {
       "a name that the webhook's certificate is for; may be repeated (default: its Service in the namespace)",
       (value: string, before: string[] | undefined) => [...(before ?? []), value],
     )
-    .option(
-      '--install-crds',
-      'make the kinds that the cluster lacks; those of Spiderpool and Calico are left alone',
-    )
     .addOption(
       new Option('--log-level <level>', 'of the log on standard error, one JSON object a line')
         .choices(['debug', 'info', 'warn', 'error', 'silent'])
@@ -68,7 +63,6 @@ async function run(shell: Shell, options: ControllerOptions): Promise<void> {
     version: ownVersion(),
     ...(kubeconfig === undefined ? {} : { kubeconfig: resolve(shell.folder, kubeconfig) }),
     ...(listen === undefined ? {} : { listen }),
-    ...(options.installCrds ? { crds: join(PACKAGE_FOLDER, 'deploy/crds') } : {}),
     ...(options.installCrds === true ? { crds: join(PACKAGE_FOLDER, 'deploy', 'crds') } : {}),
     ...(port === undefined
       ? {}

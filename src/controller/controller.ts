@@ -175,6 +175,7 @@ class RunningController implements Controller {
         objects: this.#objects,
         timers: this.#timers,
         folder,
+        isOver: () => this.#stopping,
       });
       this.#log.info({ created, updated, foreign }, 'kinds');
       for (const fault of faults) {

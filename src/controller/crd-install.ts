@@ -23,6 +23,7 @@ const OWNER_LABEL = 'app.kubernetes.io/managed-by';
 const OWNER = 'orbweaver';
 /** Digest of the definition that was written last: the server fills in more than was written. */
 const DIGEST_ANNOTATION = 'ipam.orbweaver.dev/definition';
+const AGAIN_MS = 1_000;
 const ESTABLISHED_POLL_MS = 100;
 const ESTABLISHED_POLLS_MAX = 100;
 
@@ -32,6 +33,8 @@ export interface CrdInstallParts {
   readonly timers: Timers;
   /** deploy/crds of this package. */
   readonly folder: string;
+  /** Whether to give up: a server that is away is asked again and again. */
+  readonly isOver?: () => boolean;
 }
 
 /** Names of definitions, and sentences about what could not be done. */
@@ -43,11 +46,22 @@ export interface CrdReport {
   readonly faults: string[];
 }
 
-/** Installs what is missing and waits until it is served. Never rejects; safe to run in every replica. */
+/**
+ * Installs what is missing, however long the server is away, and waits until it is served. Never rejects; safe to
+ * run in every replica.
+ */
 export async function installCrds(parts: CrdInstallParts): Promise<CrdReport> {
   const report: CrdReport = { created: [], updated: [], foreign: [], faults: [] };
   for (const crd of definitions(parts.folder)) {
-    await install(parts, crd, report);
+    let fault = await install(parts, crd, report);
+    while (fault !== undefined && isPassing(fault) && parts.isOver?.() !== true) {
+      await pause(parts.timers, AGAIN_MS);
+      fault = await install(parts, crd, report);
+    }
+    if (fault !== undefined) {
+      const why = 'reason' in fault ? fault.reason : fault.kind;
+      report.faults.push(`${crd.metadata.name}: ${why}`);
+    }
   }
   for (const name of [...report.created, ...report.updated]) {
     await established(parts, name);
@@ -71,33 +85,38 @@ export function definitions(folder: string): KubeObject[] {
     });
 }
 
-async function install(parts: CrdInstallParts, crd: KubeObject, report: CrdReport): Promise<void> {
+type Fault = ApiOutcome<unknown>;
+
+/** Whether it helps to ask again. */
+function isPassing({ kind }: Fault): boolean {
+  return kind === 'away' || kind === 'busy' || kind === 'unknown';
+}
+
+/** Undefined where nothing is left to do. */
+async function install(
+  parts: CrdInstallParts,
+  crd: KubeObject,
+  report: CrdReport,
+): Promise<Fault | undefined> {
   const { objects } = parts;
   const { name } = crd.metadata;
   const found = await objects.get(CUSTOM_RESOURCE_DEFINITIONS, { name });
   if (found.kind === 'ok') {
-    await update(parts, found.value, crd, report);
-    return;
+    return update(parts, found.value, crd, report);
   }
   if (found.kind !== 'not-found') {
-    report.faults.push(fault(name, found));
-    return;
+    return found;
   }
   const served = await isServed(parts.api, crd);
+  if (served === true) {
+    report.foreign.push(name);
+    return undefined;
+  }
   if (served !== false) {
-    if (served === true) {
-      report.foreign.push(name);
-    } else {
-      report.faults.push(fault(name, served));
-    }
-    return;
+    return served;
   }
   const made = await objects.create(CUSTOM_RESOURCE_DEFINITIONS, crd);
-  if (made.kind === 'ok') {
-    report.created.push(name);
-  } else if (made.kind !== 'conflict') {
-    report.faults.push(fault(name, made));
-  }
+  return ended(made, report.created, name);
 }
 
 async function update(
@@ -105,14 +124,14 @@ async function update(
   present: KubeObject,
   crd: KubeObject,
   report: CrdReport,
-): Promise<void> {
+): Promise<Fault | undefined> {
   const { name, labels, annotations } = present.metadata;
   if (labels?.[OWNER_LABEL] !== OWNER) {
     report.foreign.push(name);
-    return;
+    return undefined;
   }
   if (annotations?.[DIGEST_ANNOTATION] === crd.metadata.annotations?.[DIGEST_ANNOTATION]) {
-    return;
+    return undefined;
   }
   const metadata = {
     ...present.metadata,
@@ -123,11 +142,16 @@ async function update(
     metadata,
     spec: crd.spec,
   });
-  if (written.kind === 'ok') {
-    report.updated.push(name);
-  } else if (written.kind !== 'conflict') {
-    report.faults.push(fault(name, written));
+  return ended(written, report.updated, name);
+}
+
+/** A conflict is another replica that was faster. */
+function ended(outcome: ApiOutcome<KubeObject>, done: string[], name: string): Fault | undefined {
+  if (outcome.kind === 'ok') {
+    done.push(name);
+    return undefined;
   }
+  return outcome.kind === 'conflict' ? undefined : outcome;
 }
 
 /**
@@ -172,8 +196,4 @@ function isEstablished(crd: KubeObject): boolean {
     conditions?: readonly { type: string; status: string }[];
   };
   return conditions.some(({ type, status }) => type === 'Established' && status === 'True');
-}
-
-function fault(name: string, outcome: ApiOutcome<unknown>): string {
-  return `${name}: ${'reason' in outcome ? outcome.reason : outcome.kind}`;
 }

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { definitions, installCrds } from '../../src/controller/crd-install.ts';
 import type { KubeObject } from '../../src/dialect/kube-object.ts';
-import { systemTimers } from '../../src/ipam/timers.ts';
 import type { ApiOutcome } from '../../src/kube/api.ts';
 import { CUSTOM_RESOURCE_DEFINITIONS } from '../../src/kube/resources.ts';
 import { KeptObjects } from './kept-objects.ts';
@@ -12,7 +11,14 @@ const FOLDER = join(import.meta.dirname, '../../deploy/crds');
 const OURS = definitions(FOLDER);
 const NAMES = OURS.map(({ metadata }) => metadata.name);
 const established = { conditions: [{ type: 'Established', status: 'True' }] };
-const timers = systemTimers({ now: () => performance.now() });
+/** No time passes while a pause lasts. */
+const timers = {
+  now: () => performance.now(),
+  after: (_ms: number, wake: () => void) => {
+    setImmediate(wake);
+    return () => {};
+  },
+};
 
 /** A server that establishes what it is given at once, and serves `served` (apiVersion → plurals) besides. */
 class Server extends KeptObjects {
@@ -36,8 +42,9 @@ class Server extends KeptObjects {
     return { kind: 'ok', value: { resources: resources.map((name) => ({ name })) } as T };
   }
 
-  install() {
-    return installCrds({ api: this, objects: this, timers, folder: FOLDER });
+  install(isOver?: () => boolean) {
+    const more = isOver === undefined ? {} : { isOver };
+    return installCrds({ api: this, objects: this, timers, folder: FOLDER, ...more });
   }
 
   crd(name: string): KubeObject | undefined {
@@ -128,10 +135,21 @@ describe('installation of the kinds', () => {
     expect(report.faults).toEqual([`${CALICO[1]}: customresourcedefinitions is forbidden`]);
   });
 
-  test('nothing is made where the server does not say what it serves', async () => {
+  test('nothing is made where the server does not say what it serves, and it is asked until it does', async () => {
     const server = new Server();
-    server.requests = () => ({ kind: 'away', reason: 'no connection' });
-    const report = await server.install();
+    let asked = 0;
+    server.requests = () => {
+      asked += 1;
+      return asked <= 2 ? { kind: 'away', reason: 'no connection' } : undefined;
+    };
+    expect(await server.install()).toMatchObject({ created: NAMES, faults: [] });
+    expect(asked).toBeGreaterThan(NAMES.length);
+  });
+
+  test('asking ends when it is over', async () => {
+    const server = new Server();
+    server.fault = () => ({ kind: 'away', reason: 'no connection' });
+    const report = await server.install(() => true);
     expect(report).toMatchObject({
       created: [],
       faults: NAMES.map((name) => `${name}: no connection`),
