@@ -60,6 +60,7 @@ export class ApiServer {
   /** The server's time. */
   readonly clock = new ServerClock();
   readonly #limits: Limits;
+  readonly #origin: string;
   readonly #prefix: string;
   readonly #userAgent: string;
   readonly #random: () => number;
@@ -79,6 +80,7 @@ export class ApiServer {
     const { origin, pathname } = new URL(access.server);
     this.url = access.server;
     this.#limits = { ...LIMITS, ...options.limits };
+    this.#origin = origin;
     this.#prefix = pathname === '/' ? '' : pathname;
     this.#userAgent = options.userAgent ?? 'orbweaver';
     this.#random = options.random ?? Math.random;
@@ -264,6 +266,7 @@ export class ApiServer {
     credentials: Credentials,
   ): HttpRequest {
     return {
+      origin: this.#origin,
       method,
       path: `${this.#prefix}${path}`,
       headers: {

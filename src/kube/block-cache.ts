@@ -21,6 +21,7 @@ import {
 import { ClaimIndex } from './claim-index.ts';
 import { firstOfBlock, type IpBlock, unitKey } from './ip-block.ts';
 import { type Kept, keepClaims } from './kept-claims.ts';
+import { isOlder } from './resource-version.ts';
 
 /** Addresses whose lines, and affinity units whose owners, are others than before. */
 export interface Change {
@@ -321,21 +322,6 @@ function changedUnits(before: KnownBlock | undefined, after: KnownBlock | undefi
     }
   }
   return [...changed.values()];
-}
-
-/**
- * Whether version `a` is older than `b`. Both are decimal numbers of etcd's one revision, across all objects;
- * a text that is none counts as newer, so that news is never thrown away.
- */
-function isOlder(a: string | undefined, b: string | undefined): boolean {
-  const decimal = /^\d+$/;
-  return (
-    a !== undefined &&
-    b !== undefined &&
-    decimal.test(a) &&
-    decimal.test(b) &&
-    BigInt(a) < BigInt(b)
-  );
 }
 
 function keyOf(first: Address): string {

@@ -5,6 +5,8 @@
 import type { Dispatcher } from 'undici';
 
 export interface HttpRequest {
+  /** `https://HOST:PORT`. */
+  readonly origin: string;
   readonly method: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -41,7 +43,7 @@ export interface ExchangeListener {
 /** Opens an exchange; the result gives it up, closing the connection that it uses. */
 export function openExchange(
   dispatcher: Dispatcher,
-  { method, path, headers, body }: HttpRequest,
+  { origin, method, path, headers, body }: HttpRequest,
   listener: ExchangeListener,
 ): (reason: string) => void {
   let sentAt: number | undefined;
@@ -87,7 +89,7 @@ export function openExchange(
     },
   };
   try {
-    dispatcher.dispatch({ method, path, headers, body: body ?? null }, handler);
+    dispatcher.dispatch({ origin, method, path, headers, body: body ?? null }, handler);
   } catch (error) {
     fail(reasonOf(error));
   }

@@ -95,7 +95,7 @@ export class Reflector {
     return this.#failure;
   }
 
-  /** All objects, or those of one namespace, in no order. */
+  /** All objects, or those of one namespace, in no order; all without `metadata.managedFields`. */
   list(namespace?: string): KubeObject[] {
     const all = [...this.#objects.values()];
     return namespace === undefined
@@ -245,6 +245,8 @@ export class Reflector {
     if (object === undefined) {
       this.#objects.delete(key);
     } else {
+      // Who wrote which field is half of an object, and nobody asks a copy for it.
+      delete (object.metadata as { managedFields?: unknown }).managedFields;
       this.#objects.set(key, object);
     }
     if (object === undefined && before === undefined) {

@@ -1,6 +1,7 @@
 /** The API client against a server that does what a test says: what came of a request, and what was sent at all. */
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer as createProxyServer, type ServerResponse } from 'node:http';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ApiOutcome } from '../../src/kube/api.ts';
@@ -271,15 +272,15 @@ describe('a request of which something was sent is unknown', () => {
   test.each([
     {
       what: 'the connection is reset before the answer',
-      script: (response: import('node:http').ServerResponse) => response.socket?.resetAndDestroy(),
+      script: (response: ServerResponse) => response.socket?.resetAndDestroy(),
     },
     {
       what: 'the connection is closed before the answer',
-      script: (response: import('node:http').ServerResponse) => response.socket?.destroy(),
+      script: (response: ServerResponse) => response.socket?.destroy(),
     },
     {
       what: 'the answer breaks off',
-      script: (response: import('node:http').ServerResponse) => {
+      script: (response: ServerResponse) => {
         response.writeHead(200, { 'content-length': '100' });
         response.write('{"a": 1');
         setImmediate(() => response.socket?.destroy());
@@ -318,7 +319,7 @@ describe('a request of which nothing was sent is away', () => {
   test('where the server does not take part in TLS', async () => {
     const mute = createServer();
     await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve));
-    const { port } = mute.address() as import('node:net').AddressInfo;
+    const { port } = mute.address() as AddressInfo;
     const quick = client({ limits: QUICK }, {}, { server: `https://127.0.0.1:${port}` });
     expect((await quick.request(POST)).kind).toBe('away');
     mute.close();
@@ -432,6 +433,32 @@ describe('connections', () => {
     expect((await tls.request(GET)).kind).toBe('ok');
     expect(server.connections).toBe(2);
   });
+});
+
+test('goes through the proxy that the kubeconfig names', async () => {
+  const tls = await ScriptedApiServer.start({ tls: true });
+  const asked: string[] = [];
+  const proxy = createProxyServer();
+  proxy.on('connect', ({ url = '' }, socket) => {
+    asked.push(url);
+    const { port } = new URL(tls.url);
+    const through = connect(Number(port), '127.0.0.1', () => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n');
+      through.pipe(socket).pipe(through);
+    });
+    socket.on('error', () => through.destroy());
+    through.on('error', () => socket.destroy());
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const { port } = proxy.address() as AddressInfo;
+  const file = tls.kubeconfig(scratchFolder(), {}, { 'proxy-url': `http://127.0.0.1:${port}` });
+  const proxied = ApiServer.fromKubeconfig(file);
+  expect(await proxied.request(GET)).toEqual({ kind: 'ok', value: {} });
+  expect((await proxied.request(POST)).kind).toBe('ok');
+  expect(new Set(asked)).toEqual(new Set([new URL(tls.url).host]));
+  await proxied.close();
+  await tls.close();
+  proxy.close();
 });
 
 describe('being away', () => {

@@ -291,6 +291,15 @@ describe('a reflector', () => {
     expect(listPaths()).toEqual([`${PATH}?resourceVersion=0`, `${PATH}?limit=500`]);
   });
 
+  test('keeps no managed fields', async () => {
+    const { metadata, ...rest } = pod('a', 3);
+    const managed = { ...metadata, managedFields: [{ manager: 'kubelet' }] };
+    lists = [lists1([{ ...rest, metadata: managed }], 5)];
+    const reflector = follow();
+    await reflector.synced;
+    expect(reflector.get('default', 'a')?.metadata).toEqual(metadata);
+  });
+
   test('takes what the watch tells', async () => {
     lists = [lists1([pod('a', 3), pod('b', 4)], 5)];
     watches = [
