@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import type { CniAnswer } from '../../src/ipam/cni-answer.ts';
 import { formatAddress } from '../../src/net/address.ts';
 import { storedClaims } from '../support/block-lines.ts';
-import { NodeFleet } from '../support/node-fleet.ts';
+import { defaultPool, NodeFleet } from '../support/node-fleet.ts';
 import { addressesOf } from '../support/simulated-node.ts';
 
 /** Every ADD was answered with an address of its own, which is in etcd. */
@@ -20,21 +20,21 @@ function expectAllServed(fleet: NodeFleet, answers: readonly CniAnswer[], count:
 
 describe('rule 12: many agents', () => {
   test('64 that race for one block of 64 all succeed, with 3 tries a claim at most', async () => {
-    const fleet = await NodeFleet.start({ nodes: 64, ranges: ['10.0.0.0-10.0.0.63'] });
+    const fleet = await NodeFleet.start({ nodes: 64, pool: defaultPool('10.0.0.0-10.0.0.63') });
     const answers = await fleet.addPods(1, 1);
     expectAllServed(fleet, answers, 64);
     expect(fleet.writes / 64).toBeLessThanOrEqual(3);
   });
 
   test('10 of 100 pods each, 32 at once, on exactly 1,000 addresses', async () => {
-    const fleet = await NodeFleet.start({ nodes: 10, ranges: ['10.0.0.0-10.0.3.231'] });
+    const fleet = await NodeFleet.start({ nodes: 10, pool: defaultPool('10.0.0.0-10.0.3.231') });
     const answers = await fleet.addPods(100, 32);
     expectAllServed(fleet, answers, 1_000);
     expect(fleet.writes / 1_000).toBeLessThanOrEqual(0.2);
   });
 
   test('100 on a pool with exactly as many addresses as pods', async () => {
-    const fleet = await NodeFleet.start({ nodes: 100, ranges: ['10.0.0.0-10.0.3.231'] });
+    const fleet = await NodeFleet.start({ nodes: 100, pool: defaultPool('10.0.0.0-10.0.3.231') });
     const answers = await fleet.addPods(10, 10);
     expectAllServed(fleet, answers, 1_000);
   });

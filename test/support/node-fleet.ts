@@ -15,13 +15,18 @@ import { VirtualTimers } from './virtual-timers.ts';
 
 export interface FleetOptions {
   readonly nodes: number;
-  /** Ranges of the one pool, inside 10.0.0.0/8. */
-  readonly ranges: readonly string[];
+  /** The pool that every pod may use. */
+  readonly pool: Pool;
   /** Milliseconds that a request, and an answer, is on its way at most. */
   readonly latencyMs?: number;
   /** Milliseconds between two writes of one object. */
   readonly writeMs?: number;
   readonly seed?: number;
+}
+
+/** A pool that is a default one, of these ranges inside 10.0.0.0/8. */
+export function defaultPool(...ranges: string[]): Pool {
+  return { ...poolOf('shared', '10.0.0.0/8', ranges), isDefault: true };
 }
 
 export class NodeFleet {
@@ -36,12 +41,12 @@ export class NodeFleet {
   readonly #busyUntil = new Map<string, number>();
   #pods = 0;
 
-  private constructor({ ranges, latencyMs = 5, writeMs = 5, seed = 1 }: FleetOptions) {
+  private constructor({ pool, latencyMs = 5, writeMs = 5, seed = 1 }: FleetOptions) {
     this.#random = new Random(seed);
     this.#latencyMs = latencyMs;
     this.#writeMs = writeMs;
     this.cluster.conf = () => ({ ...readSpiderpoolConf(undefined), enableIPv6: false });
-    this.putPool({ ...poolOf('shared', '10.0.0.0/8', ranges), isDefault: true });
+    this.cluster.putPool(pool);
   }
 
   static async start(options: FleetOptions): Promise<NodeFleet> {
@@ -51,10 +56,6 @@ export class NodeFleet {
     }
     fleet.server.holds = (request) => fleet.#deliver(request);
     return fleet;
-  }
-
-  putPool(pool: Pool): void {
-    this.cluster.putPool(pool);
   }
 
   /** Requests that changed a block, or tried to. */
