@@ -39,6 +39,9 @@ async function up(): Promise<number> {
     void down().then(() => process.exit(130));
   });
   const cluster = await Cluster.start({ nodes: NODES, crds: true, kept: true, say });
+  say('agents and controller');
+  await Promise.all(cluster.nodes.map((node) => node.startAgent()));
+  await cluster.node('node1').startController();
   const { run, kubeconfig } = cluster.controlPlane;
   const kubectl = run.file('bin', 'kubectl');
   symlinkSync(programPath('kubectl'), kubectl);

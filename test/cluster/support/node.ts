@@ -20,6 +20,7 @@ import { NodeRoot } from './node-root.ts';
 const COMMAND = join(import.meta.dirname, '../../../src/cli/orbweaver.mjs');
 const MAIN_PLUGINS = '/usr/lib/cni';
 const OWN_PLUGINS = join(import.meta.dirname, '../../../build/cni');
+const CONTROLLER_PORT = 9091;
 const NAMESPACE = 'orbweaver';
 const KUBELET_HEALTH = 'http://127.0.0.1:10248/healthz';
 const READY_POLL_MS = 200;
@@ -222,22 +223,41 @@ export class ClusterNode {
    * Our agent, as a process of the node; it serves when this resolves.
    */
   async startAgent(options: AgentOptions = {}): Promise<Component> {
-    const { user = 'agent', groups = ['system:masters'] } = options;
-    const url = options.url ?? this.#apiUrl;
-    // It has to be there for the agent's Lease.
-    await this.#controlPlane.tryKubectl(['create', 'namespace', NAMESPACE]);
-    const file = await this.#controlPlane.kubeconfigFor(user, groups, url);
     const socket = '/run/orbweaver/cni.sock';
-    const command = [
-      ...[process.execPath, COMMAND, 'agent', '--node', this.name, '--kubeconfig', file],
-      ...['--state', '/var/lib/orbweaver', '--socket', socket, '--cri-socket', RUNTIME_SOCKET],
-      ...(options.args ?? []),
-    ];
     const outside = this.root.outside(socket);
     const isReady = async () => (await getStatus(outside, '/readyz')) === 200;
-    const agent = this.component('agent', command, isReady);
-    await agent.start();
-    return agent;
+    const args = [
+      ...['--node', this.name, '--state', '/var/lib/orbweaver'],
+      ...['--socket', socket, '--cri-socket', RUNTIME_SOCKET],
+    ];
+    return await this.#startOwn('agent', args, options, isReady);
+  }
+
+  /** Our controller, in the same way. */
+  async startController(options: AgentOptions = {}): Promise<Component> {
+    const url = `http://${this.address}:${CONTROLLER_PORT}/readyz`;
+    const isReady = async () => {
+      const { exit } = await this.run('busybox', 'wget', '-q', '-O-', url);
+      return exit === 0;
+    };
+    const args = ['--listen', `${this.address}:${CONTROLLER_PORT}`];
+    return await this.#startOwn('controller', args, options, isReady);
+  }
+
+  async #startOwn(
+    name: 'agent' | 'controller',
+    args: readonly string[],
+    options: AgentOptions,
+    isReady: () => Promise<boolean>,
+  ): Promise<Component> {
+    const { user = name, groups = ['system:masters'], url = this.#apiUrl } = options;
+    // It has to be there for the Leases.
+    await this.#controlPlane.tryKubectl(['create', 'namespace', NAMESPACE]);
+    const file = await this.#controlPlane.kubeconfigFor(user, groups, url);
+    const command = [process.execPath, COMMAND, name, '--kubeconfig', file, ...args];
+    const own = this.component(name, [...command, ...(options.args ?? [])], isReady);
+    await own.start();
+    return own;
   }
 
   /** A file of the node, by the path that the node knows. */
