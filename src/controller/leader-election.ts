@@ -14,7 +14,7 @@ import { LIMITS } from '../catalogue/limits.ts';
 import type { KubeObject } from '../dialect/kube-object.ts';
 import type { Log } from '../http/log.ts';
 import type { Clock } from '../ipam/ports.ts';
-import { pause, type Timers } from '../ipam/timers.ts';
+import type { Timers } from '../ipam/timers.ts';
 import type { ApiOutcome } from '../kube/api.ts';
 import { LEASES } from '../kube/resources.ts';
 import type { ObjectApi } from './access.ts';
@@ -54,6 +54,7 @@ export class LeaderElection {
   #leads = false;
   #stepping: Promise<void> = Promise.resolve();
   #callOff: (() => void) | undefined;
+  #wake = () => {};
   #closed = false;
   #ended: Promise<void> = Promise.resolve();
 
@@ -77,6 +78,7 @@ export class LeaderElection {
     const led = this.#leads;
     this.#stepDown();
     await this.#stepping;
+    this.#wake();
     await this.#ended;
     if (led) {
       await this.#write({ holderIdentity: '', leaseDurationSeconds: 1 });
@@ -96,8 +98,18 @@ export class LeaderElection {
       } else if (outcome === 'taken') {
         this.#stepDown();
       }
-      await pause(this.#parts.timers, LIMITS.leaderRetryMs);
+      await this.#rest(LIMITS.leaderRetryMs);
     }
+  }
+
+  #rest(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const callOff = this.#parts.timers.after(ms, resolve);
+      this.#wake = () => {
+        callOff();
+        resolve();
+      };
+    });
   }
 
   /** `taken`: it is another one's; `unclear`: the server did not say. */
