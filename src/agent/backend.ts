@@ -37,6 +37,12 @@ export interface Host {
   podDeleted(namespace: string, name: string): void;
 }
 
+/** Everything there is, for one command that reads. */
+export interface Look {
+  readonly ipam: Parts;
+  readonly projection: ProjectionParts;
+}
+
 /** What the commands on the socket read and write. */
 export interface CommandParts {
   readonly keeper: ObjectKeeper;
@@ -44,6 +50,8 @@ export interface CommandParts {
   readonly backup: BackupParts;
   /** Resolves when a command that reads sees things as they are now. */
   upToDate(): Promise<void>;
+  /** Where the agent does not know all claims: reads them. `own` is what the agent works with. */
+  look?(own: Parts): Promise<Look>;
   /** Resolves when the labels of a node other than the own one can be asked for. */
   knowNode(name: string): Promise<void>;
   /** What is wrong with what is kept, for `ipam check`. */

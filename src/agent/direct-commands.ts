@@ -180,7 +180,7 @@ export class DirectCommands {
     this.#close.push(() => ledger.close());
     const allocator = new Allocator({ ledger, cluster, clock });
     const service = new IpamService({ ledger, cluster, allocator, clock, timers, node: '' });
-    const commands = clusterCommands({ cluster, ledger, allocator, timers });
+    const commands = clusterCommands({ cluster, ledger, allocator });
     const pods = new PodDirectory(this.#objects, timers);
     return {
       ...commands,

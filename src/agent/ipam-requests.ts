@@ -41,6 +41,11 @@ export function showAddress(parts: Parts, text: string | undefined): AddressResp
   return { ip, pools, state: reserved ? 'reserved' : 'free', attributes: {} };
 }
 
+/** Whether the ledger of these parts itself knows who holds the address. Throws USAGE. */
+export function isClaimedIn({ ledger }: Parts, text: string | undefined): boolean {
+  return ledger.line(readAddress(text))?.state === 'claimed';
+}
+
 /**
  * POST /v1/ipam/release: frees one address in the queue of its pod. Throws USAGE, or
  * OBJECT_NOT_FOUND where nobody holds it.

@@ -30,6 +30,7 @@ import type { Backend, CommandParts, Host } from './backend.ts';
 import { KeptSweep } from './kept-sweep.ts';
 import { clusterCommands } from './kubernetes-commands.ts';
 import { refusalOf } from './refusal-event.ts';
+import { WholeLook } from './whole-look.ts';
 
 export interface KubernetesBackendOptions {
   /** Absent: the service account of the pod that the agent runs in. */
@@ -175,6 +176,8 @@ export class KubernetesBackend implements Backend {
       api: new BlockServer(this.#api),
       journal: this.#journal!,
       onChange: ({ addresses, units }) => allocator?.learn(addresses, units),
+      onTrouble: ({ kind, place, block, fault }) =>
+        this.#log.error({ kind, place, block, fault }, 'an IPBlock was edited by hand'),
     });
     if (this.#closed) {
       ledger.close();
@@ -190,7 +193,11 @@ export class KubernetesBackend implements Backend {
     allocator = new Allocator({ ledger, cluster, clock: this.clock });
     const promised = this.#promised!;
     const use = host.serve({ ledger, cluster, allocator, timers, promised });
-    this.#commands = clusterCommands({ cluster, ledger, allocator, timers });
+    const look = new WholeLook({ objects: this.#objects, cluster, timers });
+    this.#commands = {
+      ...clusterCommands({ cluster, ledger, allocator }),
+      look: (own) => look.take(own),
+    };
     this.#kept = new KeptSweep(use, timers, (error) =>
       this.#log.warn(
         { error: String(error) },

@@ -3,11 +3,9 @@
  * watch; what changes objects is kubectl's, and is refused with the way to do it.
  */
 import { OrbweaverError } from '../catalogue/errors.ts';
-import { LIMITS } from '../catalogue/limits.ts';
 import { type KindId, kindById } from '../dialect/kinds.ts';
 import type { Allocator } from '../ipam/allocator.ts';
 import type { Cluster } from '../ipam/ports.ts';
-import type { Timers } from '../ipam/timers.ts';
 import type { KubernetesCluster } from '../kube/cluster.ts';
 import type { KubernetesLedger } from '../kube/ledger.ts';
 import type { CommandParts } from './backend.ts';
@@ -18,16 +16,11 @@ export interface ClusterCommandParts {
   readonly cluster: KubernetesCluster;
   readonly ledger: KubernetesLedger;
   readonly allocator: Allocator;
-  readonly timers: Timers;
 }
 
-/** How long a command waits for the API server, in milliseconds. */
-const PATIENCE_MS = 2 * LIMITS.apiRequestMs;
-
-/** What commands work with. */
+/** What commands work with, on a ledger that knows all claims. */
 export function clusterCommands(parts: ClusterCommandParts): CommandParts {
-  const { cluster, ledger, allocator, timers } = parts;
-  const refresh = new SharedRefresh(ledger, timers);
+  const { cluster, ledger, allocator } = parts;
   return {
     keeper: KEPT_ELSEWHERE,
     projection: {
@@ -51,41 +44,10 @@ export function clusterCommands(parts: ClusterCommandParts): CommandParts {
         throw elsewhere('the API server keeps the addresses', 'kubectl get ipblocks -o yaml');
       },
     },
-    upToDate: () => refresh.done(),
+    upToDate: async () => {},
     knowNode: (name) => cluster.learnNode(name),
     problems: () => problemsOf(parts),
   };
-}
-
-/** Nobody watches all blocks, so they are read; calls at the same time share one read. */
-class SharedRefresh {
-  readonly #ledger: KubernetesLedger;
-  readonly #timers: Timers;
-  #running: Promise<void> | undefined;
-
-  constructor(ledger: KubernetesLedger, timers: Timers) {
-    this.#ledger = ledger;
-    this.#timers = timers;
-  }
-
-  /** Rejects with API_SERVER_AWAY where that takes too long; it goes on for whoever asks next. */
-  done(): Promise<void> {
-    this.#running ??= this.#ledger.refresh().finally(() => {
-      this.#running = undefined;
-    });
-    const running = this.#running;
-    return new Promise((resolve, reject) => {
-      const callOff = this.#timers.after(PATIENCE_MS, () =>
-        reject(
-          new OrbweaverError(
-            'API_SERVER_AWAY',
-            `the IPBlocks could not be read within ${PATIENCE_MS / 1_000} s`,
-          ),
-        ),
-      );
-      running.then(resolve, reject).finally(callOff);
-    });
-  }
 }
 
 /** Refuses every change of an object: the API server keeps them. */

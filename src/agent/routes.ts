@@ -1,6 +1,7 @@
 /** Every path that the agent serves, but for the plugin's own (src/agent/cni-route.ts). */
 
 import { LIMITS } from '../catalogue/limits.ts';
+import type { KindId } from '../dialect/kinds.ts';
 import type { Metrics } from '../http/metrics.ts';
 import type { JsonSchema, Received, Reply, Route } from '../http/route.ts';
 import type { Parts } from '../ipam/parts.ts';
@@ -8,7 +9,7 @@ import type { CommandParts } from './backend.ts';
 import { makeBackup } from './backup-request.ts';
 import { borrowedRows } from './borrowed.ts';
 import { explainRequest } from './explain-request.ts';
-import { checkAll, releaseAddress, showAddress, showPools } from './ipam-requests.ts';
+import { checkAll, isClaimedIn, releaseAddress, showAddress, showPools } from './ipam-requests.ts';
 import { jsonRoute, refuseJson } from './json-route.ts';
 import {
   applyObjects,
@@ -36,6 +37,14 @@ export interface RouteParts extends CommandParts {
   /** Told when an address was released by hand. */
   released(): void;
 }
+
+/** Kinds that show the claims of every node. */
+const SHOWN_FROM_CLAIMS: ReadonlySet<string> = new Set<KindId>([
+  'SpiderIPPool',
+  'SpiderpoolV1IPPool',
+  'SpiderEndpoint',
+  'SpiderpoolV1WorkloadEndpoint',
+]);
 
 const REF = {
   type: 'object',
@@ -111,8 +120,8 @@ export function commandRoutes(
       deleteObjects(parts().keeper, request),
     ),
     get('/v1/objects', async ({ query }) => {
-      await parts().upToDate();
-      return readObjects(parts().projection, query);
+      const { projection } = await asOfNow(parts, SHOWN_FROM_CLAIMS.has(query.kind ?? ''));
+      return readObjects(projection, query);
     }),
     post<AnnotateRequest>('/v1/annotate', EDIT, async (request) =>
       editMetadata(parts().keeper, 'annotate', request),
@@ -122,8 +131,8 @@ export function commandRoutes(
     ),
     post<PatchRequest>('/v1/patch', PATCH, async (request) => patchObject(parts().keeper, request)),
     post<ExplainRequest>('/v1/explain', EXPLAIN, async (request) => {
-      await parts().upToDate();
-      return explainRequest(parts().ipam, request, (node) => parts().knowNode(node));
+      const { ipam, knowNode } = await asOfNow(parts);
+      return explainRequest(ipam, request, knowNode);
     }),
     get(
       '/v1/events',
@@ -138,26 +147,32 @@ export function commandRoutes(
   ];
 }
 
+/** The parts once they show everything as it is now; or all but the claims of other nodes. */
+async function asOfNow(parts: () => RouteParts, everyClaim = true): Promise<RouteParts> {
+  const own = parts();
+  await own.upToDate();
+  return everyClaim ? { ...own, ...(await own.look?.(own.ipam)) } : own;
+}
+
 function ipamRoutes(parts: () => RouteParts): Route[] {
-  /** The parts, once they show things as they are now. */
-  const upToDate = async (): Promise<RouteParts> => {
-    await parts().upToDate();
-    return parts();
-  };
   return [
     get('/v1/ipam/pools', async ({ query }) =>
-      showPools((await upToDate()).ipam, query.blocks === 'true'),
+      showPools((await asOfNow(parts)).ipam, query.blocks === 'true'),
     ),
-    get('/v1/ipam/borrowed', async () => borrowedRows((await upToDate()).ipam)),
-    get('/v1/ipam/address', async ({ query }) => showAddress((await upToDate()).ipam, query.ip)),
+    get('/v1/ipam/borrowed', async () => borrowedRows((await asOfNow(parts)).ipam)),
+    get('/v1/ipam/address', async ({ query }) =>
+      showAddress((await asOfNow(parts)).ipam, query.ip),
+    ),
     get('/v1/ipam/check', async () => {
-      const { ipam, problems } = await upToDate();
+      const { ipam, problems } = await asOfNow(parts);
       return checkAll(ipam, problems());
     }),
     post<ReleaseRequest>('/v1/ipam/release', RELEASE, async ({ ip }) => {
-      const { ipam, released } = await upToDate();
+      const own = parts();
+      // What the agent holds itself it frees itself, so that its own copy follows.
+      const { ipam } = isClaimedIn(own.ipam, ip) ? own : await asOfNow(parts);
       await releaseAddress(ipam, ip);
-      released();
+      own.released();
       return {};
     }),
   ];
