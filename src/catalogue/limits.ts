@@ -40,8 +40,10 @@ export const LIMITS = {
   listPageMax: 500,
   /** A watch is asked for this many milliseconds; then the server ends it, and the next one begins where it was. */
   watchMs: 300_000,
-  /** A watch that says nothing for this many milliseconds is broken: the server sends a bookmark every minute. */
-  watchSilenceMs: 90_000,
+  /** The same for a watch of a kind to which nothing happens: of those the server sends no bookmarks either. */
+  quietWatchMs: 120_000,
+  /** A watch that says nothing for this many milliseconds is broken: others have a bookmark every minute. */
+  watchSilenceMs: 150_000,
   /** A kind that the API server does not serve is looked for again after this many milliseconds. */
   unservedKindMs: 30_000,
   /** What was read of a pool's blocks this many milliseconds ago or less serves to call it used out. */
@@ -62,6 +64,18 @@ export const LIMITS = {
   eventsPerSecondMax: 5,
   /** A block with claims of the agent's node is read again when nothing renewed its copy for this many milliseconds, twice at most. */
   blockVerifyMs: 25_000,
+  /** All blocks are listed again after about this many milliseconds, to find claims of the node that landed where nobody looks. */
+  blocksRelistMs: 3_600_000,
+  /** Time between two looks for claims of the node whose pod and sandbox are gone, in milliseconds. */
+  freeingPassMs: 30_000,
+  /** Such a claim is freed when it was found so again at least this many milliseconds later. */
+  freeingGraceMs: 60_000,
+  /** Share of the node's claims that one such pass may free, in percent; where more are due it frees none and says so. */
+  freeingShareMax: 50,
+  /** Claims that one pass may free whatever their share. */
+  freeingAlways: 16,
+  /** The container runtime must list its sandboxes within this many milliseconds. */
+  sandboxListMs: 10_000,
   /** A DEL whose write takes longer than this many milliseconds is made durable on the node, answered, and written later. */
   delAnswerMs: 3_000,
   /** Ranges in one pool. */

@@ -41,7 +41,14 @@ export interface ApiRequest {
 export interface WatchOptions {
   readonly resourceVersion: string;
   readonly onEvent: (event: WatchEvent) => void;
+  /** Told when the server has taken the watch. */
+  readonly onOpen?: () => void;
   readonly signal: AbortSignal;
+  /**
+   * Nothing was heard of this list so far. The server sends bookmarks only of kinds to which something happened since
+   * it started, so silence says nothing, and the watch is asked for a shorter time.
+   */
+  readonly quiet?: boolean;
 }
 
 export interface ApiServerOptions {
@@ -53,7 +60,10 @@ export interface ApiServerOptions {
   readonly random?: () => number;
 }
 
-type Limits = Record<'apiRequestsMax' | 'apiRequestMs' | 'watchMs' | 'watchSilenceMs', number>;
+type Limits = Record<
+  'apiRequestsMax' | 'apiRequestMs' | 'watchMs' | 'quietWatchMs' | 'watchSilenceMs',
+  number
+>;
 
 export class ApiServer {
   readonly url: string;
@@ -121,14 +131,15 @@ export class ApiServer {
 
   /** Streams events until the server ends it, the signal aborts, or silence; never rejects. */
   async watch(path: string, options: WatchOptions): Promise<WatchEnd> {
-    const { resourceVersion, onEvent } = options;
-    const { watchMs, watchSilenceMs, apiRequestMs } = this.#limits;
+    const { resourceVersion, onEvent, onOpen = () => {}, quiet = false } = options;
+    const { watchMs, quietWatchMs, watchSilenceMs, apiRequestMs } = this.#limits;
     const begun = performance.now();
     const open = this.#open(options.signal);
     try {
       const credentials = await orAborted(this.#credentials.current(), open.signal);
       // Not all at once: those that began together would begin together again.
-      const timeoutSeconds = Math.ceil(((0.5 + this.#random() / 2) * watchMs) / 1_000);
+      const spread = 0.5 + this.#random() / 2;
+      const timeoutSeconds = Math.ceil((spread * (quiet ? quietWatchMs : watchMs)) / 1_000);
       const query = { watch: true, allowWatchBookmarks: true, resourceVersion, timeoutSeconds };
       const end = await watchStream(
         this.#watchConnections.under(credentials.tls),
@@ -138,7 +149,12 @@ export class ApiServer {
           headMs: apiRequestMs,
           silenceMs: watchSilenceMs,
           onEvent,
-          onHead: (head) => this.#answered(head),
+          onHead: (head) => {
+            this.#answered(head);
+            if (head.status === 200) {
+              onOpen();
+            }
+          },
         },
       );
       if (end.kind === 'broken' && end.status === undefined) {

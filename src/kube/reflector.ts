@@ -51,6 +51,8 @@ export interface ReflectorParts {
 
 /** So many watches in a row of which nothing was heard are enough: the list is read anew. */
 const BARREN_WATCHES_MAX = 3;
+/** A watch that the server held for this many milliseconds and then ended was a good one, also without events. */
+const HELD_MS = 1_000;
 
 export class Reflector {
   /** Resolves after the first whole list; never where `close` comes before it. */
@@ -65,6 +67,8 @@ export class Reflector {
   /** Everything up to it was seen. */
   #resourceVersion = '';
   #failure: string | undefined;
+  /** The last watch has told something. */
+  #heard = false;
   /** Watches in a row of which nothing was heard; the next ones wait longer, also with a new list. */
   #barren = 0;
   /** The kind was not served when it was asked for last. */
@@ -173,17 +177,28 @@ export class Reflector {
   async #watchOn(path: string): Promise<void> {
     const { api, query = {}, random } = this.#parts;
     for (;;) {
+      const begun = performance.now();
+      const quiet = !this.#heard;
+      this.#heard = false;
       const end: WatchEnd = await api.watch(withQuery(path, query), {
         resourceVersion: this.#resourceVersion,
         signal: this.#closing.signal,
-        onEvent: (event) => {
-          this.#barren = 0;
+        quiet,
+        onOpen: () => {
           this.#failure = undefined;
+        },
+        onEvent: (event) => {
+          this.#heard = true;
+          this.#barren = 0;
           this.#takeEvent(event);
         },
       });
       if (this.#isClosed) {
         return;
+      }
+      if (end.kind === 'ended' && performance.now() - begun >= HELD_MS) {
+        this.#barren = 0;
+        continue;
       }
       const least = end.kind === 'broken' ? end.retryAfterMs : 0;
       const wait = this.#barren === 0 ? 0 : backoffMs(this.#barren, random);

@@ -324,6 +324,11 @@ describe('a reflector', () => {
     await follow().synced;
     await vi.waitFor(() => expect(watchesFrom()).toEqual(['5', '6', '9']));
     expect(listPaths()).toHaveLength(1);
+    // Where nothing was heard yet, silence says nothing, so the first one is shorter.
+    const seconds = server.requests
+      .filter(isWatch)
+      .map(({ path }) => Number(new URLSearchParams(path.split('?')[1]).get('timeoutSeconds')));
+    expect(seconds).toEqual([120, 300, 300]);
   });
 
   test('shows no older object after a newer one', async () => {
