@@ -6,6 +6,8 @@ type Failure = Exclude<ApiOutcome<never>, { readonly kind: 'ok' }>;
 
 /** What the server puts in front of the words of an admission webhook. */
 const DENIED = /^admission webhook "[^"]*" denied the request: /;
+/** A field that the schema does not have ends a server-side apply with 500, before anything is written. */
+const UNTYPED = /failed to create typed patch object \([^)]*\): (.*)$/s;
 
 /**
  * The error for a request that did not succeed; `name` is how the object is called in it
@@ -26,8 +28,13 @@ export function failureOf(failure: Failure, name: string): OrbweaverError {
     case 'busy':
       return new OrbweaverError('API_SERVER_AWAY', `${name}: the API server is too busy`);
     case 'away':
-    case 'unknown':
+    case 'unknown': {
+      const fault = UNTYPED.exec(failure.reason)?.[1];
+      if (fault !== undefined) {
+        return new OrbweaverError('OBJECT_INVALID', `${name} is invalid: ${fault}`);
+      }
       return new OrbweaverError('API_SERVER_AWAY', name, failure.reason);
+    }
     case 'refused':
       return refusal(failure.reason, failure.status, name);
   }
