@@ -5,6 +5,7 @@ import { OrbweaverError } from '../catalogue/errors.ts';
 import { LIMITS } from '../catalogue/limits.ts';
 import { add } from './add.ts';
 import type { Allocator } from './allocator.ts';
+import { Attachments } from './attachments.ts';
 import { check } from './check.ts';
 import { type CniAnswer, errorAnswer } from './cni-answer.ts';
 import { del } from './del.ts';
@@ -74,6 +75,7 @@ export class IpamService {
       clock: parts.clock,
       node: parts.node,
       queue: new KeyedQueue(this.#timers),
+      attachments: new Attachments(),
       nonce: parts.nonce ?? nonceSource(),
     };
     this.#observe = parts.observe ?? (() => {});
@@ -147,6 +149,7 @@ export class IpamService {
       }
       case 'DEL': {
         const freed = await this.#del(deletionOf(call));
+        this.#parts.attachments.remove(call.attachment);
         return { result: undefined, addresses: freed.map((claim) => claim.address) };
       }
       case 'CHECK':
@@ -154,6 +157,9 @@ export class IpamService {
         return { result: undefined, addresses: [] };
       case 'GC': {
         const freed = await gc(this.#parts, call);
+        for (const { attachment } of freed) {
+          this.#parts.attachments.remove(attachment);
+        }
         return { result: undefined, addresses: freed.map((claim) => claim.address) };
       }
       case 'STATUS':
@@ -166,14 +172,20 @@ export class IpamService {
     const keys = queueKeys(call);
     const [pod, container] = keys.length === 2 ? keys : [undefined, undefined];
     // First the queue, which may refuse: what is not queued is not remembered either.
-    const result = this.#parts.queue.run(keys, () => add(this.#parts, call), call);
+    const queued = this.#parts.queue.run(keys, () => add(this.#parts, call), call);
     this.#promisedOf.delete(keys.at(-1) as string);
-    if (pod === undefined || container === undefined) {
-      return result;
+    const ended = this.#parts.attachments.adding(call.attachment);
+    let succeeded = false;
+    const result = queued.then((value) => {
+      succeeded = true;
+      return value;
+    });
+    if (pod !== undefined && container !== undefined) {
+      this.#podOfContainer.set(container, pod);
     }
-    this.#podOfContainer.set(container, pod);
     return onceSettled(result, () => {
-      if (!this.#parts.queue.busy(container)) {
+      ended(succeeded);
+      if (container !== undefined && !this.#parts.queue.busy(container)) {
         this.#podOfContainer.delete(container);
       }
     });

@@ -79,6 +79,7 @@ export class KubernetesLedger implements Ledger {
   readonly #lanes = new Map<string, BlockLane>();
   readonly shared: SharedLedger;
   #closed = false;
+  #callOffList: () => void = () => {};
 
   private constructor(parts: KubernetesLedgerParts) {
     this.#parts = parts;
@@ -113,6 +114,7 @@ export class KubernetesLedger implements Ledger {
     await Promise.all(intents.map((intent) => ledger.#recover(intent)));
     if ((parts.node ?? '') !== '') {
       ledger.#own.start();
+      ledger.#listAgain();
     }
     return ledger;
   }
@@ -120,7 +122,7 @@ export class KubernetesLedger implements Ledger {
   /** Reads all blocks anew, from etcd. Resolves when a whole list was read; tries until then. */
   async refresh(): Promise<void> {
     const { api, timers, random } = this.#parts;
-    for (let failures = 1; ; failures += 1) {
+    for (let failures = 1; !this.#closed; failures += 1) {
       const { kind } = await listBlocks(api, this.#cache);
       if (kind === 'ok') {
         return;
@@ -163,6 +165,7 @@ export class KubernetesLedger implements Ledger {
   close(): void {
     this.#closed = true;
     this.#own.stop();
+    this.#callOffList();
     for (const lane of this.#lanes.values()) {
       lane.close();
     }
@@ -210,6 +213,17 @@ export class KubernetesLedger implements Ledger {
 
   units(within: Cidr): Iterable<Unit> {
     return this.#cache.units(within);
+  }
+
+  /**
+   * A request of an earlier life without a journal may land in a block that nobody here reads (rule 15). Spread
+   * in time, so that the agents of many nodes do not list at once.
+   */
+  #listAgain(): void {
+    const { timers, random } = this.#parts;
+    this.#callOffList = timers.after(LIMITS.blocksRelistMs * (0.75 + random() / 2), () => {
+      void this.refresh().then(() => this.#closed || this.#listAgain());
+    });
   }
 
   /** What the copy says against a commit before anything is sent: it is newer than what the caller read. */

@@ -29,6 +29,10 @@ export class WorldCluster implements Cluster {
     this.#pods.set(`${pod.namespace}/${pod.name}`, pod);
   }
 
+  removePod(namespace: string, name: string): void {
+    this.#pods.delete(`${namespace}/${name}`);
+  }
+
   pools = (): readonly Pool[] => [...this.#pools.values()];
   reserved = (family: Family): RangeSet => this.#reserved[family];
   conf = (): SpiderpoolConf => this.#conf;
