@@ -36,7 +36,7 @@ const PODS = JSON.stringify({
             labelSelector: { matchLabels: { app: 'web' } },
           },
         ],
-        containers: [{ name: 'c', image: 'nginx', imagePullPolicy: 'Never' }],
+        containers: [{ name: 'c', image: 'nginx' }],
       },
     },
   },

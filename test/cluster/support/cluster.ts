@@ -5,6 +5,7 @@ import { ClusterNetwork } from './cluster-network.ts';
 import { absentHierarchies } from './control-groups.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 import { compileReaper, makeImages } from './images.ts';
+import { neverPullImages, POLICY_ARGS } from './local-images.ts';
 import { absentCommands, missingParts } from './missing-parts.ts';
 import { ClusterNode, NODE_COMMANDS, type NodeOptions } from './node.ts';
 import { RunFolder } from './run-folder.ts';
@@ -43,8 +44,10 @@ export class Cluster implements AsyncDisposable {
       const controlPlane = await startControlPlane({
         site,
         components: ['controller-manager', 'scheduler'],
+        apiServerArgs: POLICY_ARGS,
         ...(options.crds === undefined ? {} : { crds: options.crds }),
       });
+      await neverPullImages(controlPlane);
       cluster = new Cluster(controlPlane, images, reaper);
       say(`nodes ${options.nodes.join(', ')}`);
       await Promise.all(options.nodes.map((name) => cluster!.addNode(name, options.node)));

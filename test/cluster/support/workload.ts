@@ -30,7 +30,7 @@ export function deployment(
             },
           ],
           ...(node === undefined ? {} : { nodeSelector: { 'kubernetes.io/hostname': node } }),
-          containers: [{ name: 'c', image: 'nginx', imagePullPolicy: 'Never' }],
+          containers: [{ name: 'c', image: 'nginx' }],
         },
       },
     },
