@@ -11,8 +11,11 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { RuntimeSandboxes } from '../cri/runtime-sandboxes.ts';
 import type { Log } from '../http/log.ts';
 import { Allocator } from '../ipam/allocator.ts';
+import { OwnNodeFreeing } from '../ipam/own-node-freeing.ts';
+import type { Parts } from '../ipam/parts.ts';
 import { PromisedDels } from '../ipam/promised-dels.ts';
 import type { CallRecord } from '../ipam/service.ts';
 import { systemTimers, type Timers } from '../ipam/timers.ts';
@@ -26,8 +29,8 @@ import { KubeObjects } from '../kube/objects.ts';
 import { PodEventWriter } from '../kube/pod-event-writer.ts';
 import { ServerProbe } from '../kube/server-probe.ts';
 import { SqliteJournal } from '../kube/sqlite-journal.ts';
+import { formatAddress } from '../net/address.ts';
 import type { Backend, CommandParts, Host } from './backend.ts';
-import { KeptSweep } from './kept-sweep.ts';
 import { clusterCommands } from './kubernetes-commands.ts';
 import { refusalOf } from './refusal-event.ts';
 import { WholeLook } from './whole-look.ts';
@@ -58,7 +61,8 @@ export class KubernetesBackend implements Backend {
   #cluster: KubernetesCluster | undefined;
   #ledger: KubernetesLedger | undefined;
   #events: PodEventWriter | undefined;
-  #kept: KeptSweep | undefined;
+  #freeing: OwnNodeFreeing | undefined;
+  #sandboxes: RuntimeSandboxes | undefined;
   #commands: CommandParts | undefined;
   #closed = false;
 
@@ -149,7 +153,8 @@ export class KubernetesBackend implements Backend {
     this.#closed = true;
     this.#lease?.close();
     this.#events?.close();
-    this.#kept?.close();
+    this.#freeing?.stop();
+    this.#sandboxes?.close();
     this.#cluster?.close();
     this.#ledger?.close();
     await this.#api.close();
@@ -198,20 +203,35 @@ export class KubernetesBackend implements Backend {
       ...clusterCommands({ cluster, ledger, allocator }),
       look: (own) => look.take(own),
     };
-    this.#kept = new KeptSweep(use, timers, (error) =>
-      this.#log.warn(
-        { error: String(error) },
-        'addresses of pods that are gone could not be freed',
-      ),
-    );
+    const freeing = this.#free(use, timers);
     cluster.onPodGone((namespace, name, deleted) => {
-      this.#kept!.podGone(namespace, name);
+      freeing.onPodGone(namespace, name);
       if (deleted) {
         this.#events!.forget(namespace, name);
         host.podDeleted(namespace, name);
       }
     });
     this.#log.info({ server: this.#api.url, ms: Math.round(performance.now()) }, 'synced');
+  }
+
+  /** What no DEL came for (rule 15); without the runtime's socket, only what is kept for pods that have ended. */
+  #free(use: Parts, timers: Timers): OwnNodeFreeing {
+    const { criSocket } = this.#options;
+    this.#sandboxes = criSocket === undefined ? undefined : new RuntimeSandboxes(criSocket);
+    this.#freeing = new OwnNodeFreeing({
+      use,
+      timers,
+      ...(this.#sandboxes === undefined ? {} : { sandboxes: this.#sandboxes }),
+      onFreed: (claims) =>
+        this.#log.info(
+          { addresses: claims.map(({ address }) => formatAddress(address)) },
+          'addresses of pods that are gone were freed',
+        ),
+      onProblem: (problem) =>
+        this.#log.warn({ problem }, 'addresses of pods that are gone are not freed'),
+    });
+    this.#freeing.start();
+    return this.#freeing;
   }
 
   #logLease(refusal: string | undefined): void {
