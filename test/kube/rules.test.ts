@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { OrbweaverError } from '../../src/catalogue/errors.ts';
 import { LIMITS } from '../../src/catalogue/limits.ts';
 import { type Deletion, PromisedDels } from '../../src/ipam/promised-dels.ts';
+import { UnsettledError } from '../../src/ipam/unsettled.ts';
 import type { PatchOperation } from '../../src/kube/api.ts';
 import { KubernetesLedger } from '../../src/kube/ledger.ts';
 import { formatAddress } from '../../src/net/address.ts';
@@ -575,6 +576,33 @@ describe('rule 12', () => {
     server.holds = () => false;
     await timers.advance(100);
     expect(await commit).toEqual({ kind: 'durable' });
+  });
+
+  test('what never left the node is in no doubt: it is sent again without a read, or called off at once', async () => {
+    const server = new SimulatedApiServer();
+    const { ledger, timers } = await bareLedger(server);
+    await ledger.commit([writeOf(claimOf('10.0.0.1'))]);
+    const { get } = server.counts;
+    server.holds = ({ verb }) => verb === 'patch';
+    const later = ledger.commit([writeOf(claimOf('10.0.0.2'))]);
+    await turn();
+    server.held[0]?.fail({ kind: 'away', reason: 'no connection' });
+    server.holds = () => false;
+    await timers.advance(1_000);
+    expect(await later).toEqual({ kind: 'durable' });
+    expect(server.counts.get).toBe(get);
+    // Away for longer than a commit may take: nothing of it is left to settle.
+    server.holds = ({ verb }) => verb === 'patch';
+    const refused = ledger.commit([writeOf(claimOf('10.0.0.3'))]).catch((error) => error);
+    for (let ms = 0; ms < LIMITS.apiCommitMs; ms += 100) {
+      server.held[0]?.fail({ kind: 'away', reason: 'no connection' });
+      await timers.advance(100);
+    }
+    const unsettled = await refused;
+    expect(unsettled).toBeInstanceOf(UnsettledError);
+    await unsettled.settled;
+    expect(server.counts.get).toBe(get);
+    expect(ledger.line(addressOf('10.0.0.3'))).toBeUndefined();
   });
 
   test('many blocks are written side by side, up to the bound of open requests', async () => {
