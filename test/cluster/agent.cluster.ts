@@ -1,4 +1,5 @@
 /** A real agent on a real API server, from its start to its end, with the real plugin in front. */
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCli } from '../cli/run-cli.ts';
 import { AgentProcess } from '../support/agent-process.ts';
@@ -8,6 +9,8 @@ import { missingParts } from './support/missing-parts.ts';
 
 const missing = missingParts();
 const title = ['an agent on an API server', ...missing].join(': ');
+
+const RBAC = join(import.meta.dirname, '../../deploy/base/agent-rbac.yaml');
 
 const POOL = {
   apiVersion: 'spiderpool.spidernet.io/v2beta1',
@@ -19,13 +22,18 @@ const POOL = {
 describe.skipIf(missing.length > 0)(title, () => {
   let cluster: ControlPlane;
   let node: BareNode;
+  let kubeconfig: string;
 
   beforeAll(async () => {
     cluster = await startControlPlane({ crds: true });
     await makeNamespace(cluster, AGENT_NAMESPACE);
     await makeNamespace(cluster, 'test-ns');
     await apply(cluster, POOL);
-    node = await BareNode.make(cluster, 'node1');
+    // With the rights of deploy/, and no more.
+    await cluster.kubectl(['apply', '-f', RBAC]);
+    const account = `system:serviceaccount:${AGENT_NAMESPACE}:orbweaver-agent`;
+    kubeconfig = await cluster.kubeconfigFor(account);
+    node = await BareNode.make(cluster, 'node1', { kubeconfig });
     await node.start();
   });
   afterAll(async () => {
@@ -50,10 +58,10 @@ describe.skipIf(missing.length > 0)(title, () => {
     expect(await lineOf(address)).toContain('/web ');
     const again = await node.call({ verb: 'ADD', pod, container: 'c2' });
     expect(addressIn(again)).toBe(address);
-    expect(await lineOf(address)).toContain('=c2 ');
+    expect(await lineOf(address)).toContain(' c2 eth0 ');
     // Rule 4: the late DEL of the first sandbox frees nothing.
     expect(await node.call({ verb: 'DEL', pod, container: 'c1' })).toMatchObject({ ok: true });
-    expect(await lineOf(address)).toContain('=c2 ');
+    expect(await lineOf(address)).toContain(' c2 eth0 ');
   });
 
   test('DEL of a pod that lives keeps its address; the end of the pod frees it', async () => {
@@ -147,6 +155,23 @@ describe.skipIf(missing.length > 0)(title, () => {
     expect(err).toContain(command);
   });
 
+  test('what another node holds is shown and freed through the socket of this one', async () => {
+    await using other = await BareNode.make(cluster, 'node2', { kubeconfig });
+    await other.start();
+    const pod = await other.pod('test-ns', 'elsewhere');
+    const address = addressIn(await other.call({ verb: 'ADD', pod, container: 'e1' }));
+    const ip = address.split('/')[0]!;
+    const socket = { socket: node.folder.socket };
+    const shown = await runCli(['ipam', 'show', '--ip', ip], socket);
+    expect(shown.out).toMatch(/node2/);
+    expect(shown.out).toMatch(/elsewhere/);
+    const endpoints = await runCli(['get', 'se', '-n', 'test-ns'], socket);
+    expect(endpoints.out).toMatch(/elsewhere .*node2/);
+    const freed = await runCli(['ipam', 'release', `--ip=${ip}`], socket);
+    expect(freed).toMatchObject({ code: 0, err: '' });
+    expect(await lineOf(address)).toMatch(/^1r /);
+  });
+
   test('--manifests is refused beside --kubeconfig', async () => {
     const state = node.folder.folder;
     const agent = ['agent', '--state', state, '--node', 'x', '--kubeconfig', cluster.kubeconfig];
@@ -156,7 +181,7 @@ describe.skipIf(missing.length > 0)(title, () => {
   });
 
   test('rule 14: a second agent of the node name serves no ADD and names the first', async () => {
-    const second = await BareNode.make(cluster, 'node1');
+    const second = await BareNode.make(cluster, 'node1', { kubeconfig });
     await using _second = second;
     second.agent = AgentProcess.spawn(second.folder, second.options);
     const status = () => second.call({ verb: 'STATUS' }).catch(() => undefined);
