@@ -47,25 +47,43 @@ export function isClaimedIn({ ledger }: Parts, text: string | undefined): boolea
 }
 
 /**
- * POST /v1/ipam/release: frees one address in the queue of its pod. Throws USAGE, or
- * OBJECT_NOT_FOUND where nobody holds it.
+ * POST /v1/ipam/release: frees one address in the queue of its pod. Throws USAGE, OBJECT_NOT_FOUND where nobody
+ * holds it, or OBJECT_CONFLICT where somebody else got it meanwhile: it is freed of the holder that was asked
+ * for, or not at all.
  */
 export async function releaseAddress(parts: Parts, text: string | undefined): Promise<void> {
   const address = readAddress(text);
+  const asked = claimOf(parts, address);
   for (;;) {
     const claim = claimOf(parts, address);
+    if (!isSameHolder(claim, asked)) {
+      throw new OrbweaverError(
+        'OBJECT_CONFLICT',
+        `IP address ${formatAddress(address)} was held by ${holder(asked)} and was given to ${holder(claim)} meanwhile`,
+      );
+    }
     const { owner, attachment } = claim;
     const container = `container ${attachment.network}/${attachment.containerId}`;
     const keys = owner.pod === '' ? [container] : [podKey(owner.namespace, owner.pod), container];
     const released = await parts.queue.run(keys, async () => {
       const now = claimOf(parts, address);
-      // Another pod or container may have it by the time this is at the head of the queue.
+      // Its line may have changed by the time this is at the head of the queue.
       return now.nonce === claim.nonce && (await release(parts, [now]));
     });
     if (released) {
       return;
     }
   }
+}
+
+/** The same pod, whatever its container is by now; without a pod the same container. */
+function isSameHolder(claim: Claim, asked: Claim): boolean {
+  const { owner, attachment } = claim;
+  return owner.pod === ''
+    ? asked.owner.pod === '' && attachment.containerId === asked.attachment.containerId
+    : owner.namespace === asked.owner.namespace &&
+        owner.pod === asked.owner.pod &&
+        owner.uid === asked.owner.uid;
 }
 
 /**

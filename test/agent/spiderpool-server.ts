@@ -7,12 +7,15 @@ import { EmbeddedStore } from '../../src/embedded/store.ts';
 import { buildServer } from '../../src/http/server.ts';
 import { listenOnSocket } from '../../src/http/unix-socket.ts';
 import { Allocator } from '../../src/ipam/allocator.ts';
+import type { Parts } from '../../src/ipam/parts.ts';
 import { IpamService } from '../../src/ipam/service.ts';
 import { scratchFolder } from '../support/scratch-folder.ts';
 
 export interface SpiderpoolServer {
   readonly socket: string;
   readonly store: EmbeddedStore;
+  readonly service: IpamService;
+  readonly parts: Parts;
   readonly events: PodEvents;
   /** Whether calls are served. */
   ready: boolean;
@@ -43,6 +46,8 @@ export async function startSpiderpoolServer(): Promise<SpiderpoolServer> {
   const server: SpiderpoolServer = {
     socket,
     store,
+    service,
+    parts: service.parts,
     events,
     ready: true,
     apply: async (manifests) => {
