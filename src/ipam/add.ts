@@ -20,7 +20,7 @@ import type { Claim, Owner, SlotWrite } from './ports.ts';
 import { release } from './release.ts';
 import type { Call } from './request.ts';
 import type { AddResult } from './result.ts';
-import { type Standing, standingClaims } from './standing.ts';
+import { isHalf, type Standing, standingClaims } from './standing.ts';
 import { type Resolved, resolveSubject } from './subject-of-call.ts';
 import { onceSettled } from './unsettled.ts';
 
@@ -35,6 +35,10 @@ export async function add(parts: Parts, call: Call): Promise<AddResult> {
   for (;;) {
     refuseUnheard(parts, call);
     const standing = standingClaims(parts.ledger, call.attachment, resolved);
+    if (standing !== undefined && isHalf(standing)) {
+      await release(parts, standing.given);
+      continue;
+    }
     const result =
       standing === undefined
         ? await claimNew(parts, call, resolved)

@@ -41,6 +41,11 @@ export interface Claim {
    * (rule 6). Absent otherwise, and always on the embedded default.
    */
   readonly kept?: true;
+  /**
+   * True where its interface was given an address of the other family with it, so that alone it is half of what
+   * was claimed. Written by a ledger whose commits may land in parts (I5); absent otherwise.
+   */
+  readonly dual?: true;
   /** Position of the interface in the pod's `ippools`, 0-based; 0 where there is only one. */
   readonly order: number;
   /** When the address was first given to this owner, milliseconds since the epoch. */

@@ -1,4 +1,5 @@
 /** Claims that an ADD finds already made for it. */
+import { familyOf } from '../net/address.ts';
 import type { Attachment, Claim, Ledger } from './ports.ts';
 import type { Resolved } from './subject-of-call.ts';
 
@@ -37,6 +38,15 @@ export function standingClaims(
     return { given: ahead, ahead: [] };
   }
   return ofEarlierContainer(ofPod, attachment, isUid);
+}
+
+/**
+ * Whether only one family stands of a claim of two: the other one's write never landed, and the journal that would
+ * have told was lost. Such a claim was never answered (I5).
+ */
+export function isHalf({ given }: Standing): boolean {
+  const families = new Set(given.map(({ address }) => familyOf(address)));
+  return families.size === 1 && given.some(({ dual }) => dual === true);
 }
 
 function aheadFor(ofPod: readonly Claim[], attachment: Attachment): Claim[] {

@@ -5,7 +5,8 @@
  *     1r default/web-0 uid pool since rest nonce check                            at rest
  *     1u node since nonce check                                                   owner of a unit
  *
- * - `1` is the version of the format. Behind `c`: `a` claimed ahead, `k` kept, then the order if it is not 0.
+ * - `1` is the version of the format. Behind `c`: `a` claimed ahead, `k` kept, `d` one of
+ *   two families, then the order if it is not 0.
  * - Names that repeat within a block (namespace, node, pool, network) stand in its `spec.names`, and lines
  *   refer to them by `@` and a key; the key is the beginning of the name's digest, so two nodes that add the
  *   same name write the same entry. A name no longer than its reference stands in the line itself.
@@ -67,7 +68,7 @@ export function readLine(address: Address, text: string, names: Names): Line | L
   return reading(formatAddress(address), text, (fields) => {
     const reader = new FieldReader(fields, names);
     const head = reader.next();
-    const flags = new RegExp(`^${VERSION}c(a?)(k?)(\\d*)$`).exec(head);
+    const flags = new RegExp(`^${VERSION}c(a?)(k?)(d?)(\\d*)$`).exec(head);
     if (flags !== null) {
       return readClaim(address, flags, reader);
     }
@@ -106,7 +107,7 @@ export function textDigest(text: string): string {
 
 function claimFields(claim: Claim, names: NameWriter): string[] {
   const { owner, attachment } = claim;
-  const flags = `${claim.ahead ? 'a' : ''}${claim.kept === true ? 'k' : ''}`;
+  const flags = `${claim.ahead ? 'a' : ''}${claim.kept ? 'k' : ''}${claim.dual ? 'd' : ''}`;
   return [
     `${VERSION}c${flags}${claim.order === 0 ? '' : claim.order}`,
     ...ownerFields(owner, names),
@@ -155,7 +156,8 @@ function readClaim(address: Address, flags: RegExpExecArray, reader: FieldReader
     attachment: { network, containerId, interfaceName },
     ahead: flags[1] !== '',
     ...(flags[2] === '' ? {} : { kept: true }),
-    order: Number(flags[3]),
+    ...(flags[3] === '' ? {} : { dual: true }),
+    order: Number(flags[4]),
     claimedAt,
     nonce,
   };

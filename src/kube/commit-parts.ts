@@ -1,6 +1,6 @@
 /** A commit and its parts: one per block that it writes to. */
-import type { CommitOutcome, SlotWrite, UnitWrite } from '../ipam/ports.ts';
-import { type Address, blockOf, formatAddress } from '../net/address.ts';
+import type { Attachment, CommitOutcome, SlotWrite, UnitWrite } from '../ipam/ports.ts';
+import { type Address, blockOf, type Family, familyOf, formatAddress } from '../net/address.ts';
 import type { PartEnd } from './block-lane.ts';
 import type { Part } from './block-patch.ts';
 
@@ -49,4 +49,24 @@ export function outcomeOf(lost: readonly Lost[]): CommitOutcome {
         conflicts: lost.flatMap(({ conflicts }) => conflicts),
         units: lost.flatMap(({ units }) => units),
       };
+}
+
+/** The writes with every claim marked that has one of the other family beside it (I5). */
+export function markDual(writes: readonly SlotWrite[]): SlotWrite[] {
+  const families = new Map<string, Set<Family>>();
+  for (const { now } of writes) {
+    if (now.state === 'claimed') {
+      const key = attachmentKey(now.attachment);
+      families.set(key, (families.get(key) ?? new Set()).add(familyOf(now.address)));
+    }
+  }
+  return writes.map(({ was, now }) => {
+    const isDual =
+      now.state === 'claimed' && families.get(attachmentKey(now.attachment))?.size === 2;
+    return { was, now: isDual ? { ...now, dual: true } : now };
+  });
+}
+
+function attachmentKey({ network, containerId, interfaceName }: Attachment): string {
+  return JSON.stringify([network, containerId, interfaceName]);
 }

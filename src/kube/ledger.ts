@@ -34,7 +34,7 @@ import { writeLine, writeUnit } from './block-line.ts';
 import { listBlocks } from './block-list.ts';
 import { judge, type Part } from './block-patch.ts';
 import type { Quarantined } from './cached-block.ts';
-import { isRest, type Lost, outcomeOf, partOf, partsOf } from './commit-parts.ts';
+import { isRest, type Lost, markDual, outcomeOf, partOf, partsOf } from './commit-parts.ts';
 import { containerRef } from './container-ref.ts';
 import { FreshRead } from './fresh-read.ts';
 import type { Intent, Journal } from './journal.ts';
@@ -132,12 +132,13 @@ export class KubernetesLedger implements Ledger {
   }
 
   async commit(
-    writes: readonly SlotWrite[],
+    wanted: readonly SlotWrite[],
     units: readonly UnitWrite[] = [],
   ): Promise<CommitOutcome> {
     if (this.#closed) {
       throw new OrbweaverError('NOT_READY', 'the agent is stopping');
     }
+    const writes = markDual(wanted);
     // Said here, because in a lane it would concern the others of the same patch too.
     for (const { now } of writes) {
       writeLine(now, {});

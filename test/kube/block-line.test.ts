@@ -52,6 +52,8 @@ describe('a line', () => {
     ['a plain claim', {}],
     ['a claim ahead, third in order', { ahead: true, order: 3 }],
     ['a kept claim', { kept: true }],
+    ['a claim of one family of two', { dual: true }],
+    ['all of that', { ahead: true, kept: true, dual: true, order: 7 }],
     ['a claim ahead that is kept', { ahead: true, kept: true, order: 12 }],
     ['no pod', { owner: { namespace: '', pod: '', uid: '' } }],
     [

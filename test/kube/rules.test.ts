@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { OrbweaverError } from '../../src/catalogue/errors.ts';
 import { LIMITS } from '../../src/catalogue/limits.ts';
+import { readSpiderpoolConf } from '../../src/dialect/spiderpool-conf.ts';
 import { type Deletion, PromisedDels } from '../../src/ipam/promised-dels.ts';
 import { UnsettledError } from '../../src/ipam/unsettled.ts';
 import type { PatchOperation } from '../../src/kube/api.ts';
@@ -21,6 +22,7 @@ import { MemoryJournal } from '../support/memory-journal.ts';
 import { SimulatedApiServer } from '../support/simulated-api-server.ts';
 import { addressesOf } from '../support/simulated-node.ts';
 import { turn, VirtualTimers } from '../support/virtual-timers.ts';
+import { poolOf } from '../world/pools.ts';
 import { Scene } from './scene.ts';
 
 /** A ledger of its own client on a server, with nothing around it. */
@@ -274,6 +276,65 @@ describe('a commit over several blocks', () => {
     }
     server.holds = () => false;
     expect([...(await open()).claims()]).toHaveLength(2);
+  });
+});
+
+describe('a claim of two families in two blocks, of which one landed and the journal was lost (I5)', () => {
+  const dual = { ipv4: ['small'], ipv6: ['six'] };
+
+  async function half(landed: 0 | 1) {
+    const scene = new Scene();
+    scene.cluster.conf = () => readSpiderpoolConf(undefined);
+    scene.cluster.putPool(poolOf('six', 'fd00::/64', ['fd00::10-fd00::11']));
+    scene.putPod('web', 'u1', { pools: dual });
+    const before = await scene.node();
+    scene.hold('create');
+    void before.add();
+    await scene.request();
+    await turn();
+    expect(scene.server.held).toHaveLength(2);
+    const [one, other] = [scene.server.held[landed], scene.server.held[1 - landed]];
+    before.crash();
+    one?.execute();
+    scene.letGo();
+    return { scene, node: await scene.node('node-1', { journalLost: true }), ghost: other };
+  }
+
+  test.each([
+    { family: 'IPv4', landed: 0 as const },
+    { family: 'IPv6', landed: 1 as const },
+  ])(
+    'of $family is never answered as it is: ADD takes it back and claims both',
+    async ({ landed }) => {
+      const { scene, node, ghost } = await half(landed);
+      expect(scene.claims()).toHaveLength(1);
+      const add = node.add();
+      await scene.advance(10_000);
+      expect(addressesOf(await add)).toEqual([
+        expect.stringMatching(/^10\./),
+        expect.stringMatching(/^fd00/),
+      ]);
+      expect(scene.claims()).toHaveLength(2);
+      ghost?.execute();
+      expect(scene.claims()).toHaveLength(2);
+      expect(addressesOf(await node.add())).toHaveLength(2);
+    },
+  );
+
+  test('goes with DEL', async () => {
+    const { scene, node } = await half(0);
+    expect((await node.del()).ok).toBe(true);
+    expect(scene.claims()).toEqual([]);
+  });
+
+  test('is nothing but a claim where both landed', async () => {
+    const { scene, node, ghost } = await half(0);
+    node.crash();
+    ghost?.execute();
+    const after = await scene.node('node-1', { journalLost: true });
+    const held = scene.claims();
+    expect(held).toHaveLength(2);
+    expect(addressesOf(await after.add())).toEqual(held.map((claim) => claim.split(' ')[0]));
   });
 });
 

@@ -28,14 +28,20 @@ export class Scene {
   }
 
   /** A pod of `small`; it replaces one of the same name. */
-  putPod(name: string, uid: string, more: { dead?: boolean; node?: string } = {}): void {
+  putPod(
+    name: string,
+    uid: string,
+    more: { dead?: boolean; node?: string; pools?: object } = {},
+  ): void {
     this.cluster.putPod({
       namespace: 'default',
       name,
       uid,
       node: more.node ?? 'node-1',
       labels: {},
-      annotations: { 'ipam.spidernet.io/ippool': JSON.stringify({ ipv4: ['small'] }) },
+      annotations: {
+        'ipam.spidernet.io/ippool': JSON.stringify(more.pools ?? { ipv4: ['small'] }),
+      },
       dead: more.dead ?? false,
       controller: { kind: 'Pod', name },
     });
