@@ -156,7 +156,7 @@ class RunningAgent implements Agent {
     if (spiderpoolSocket !== undefined) {
       const api = spiderpoolApiRoutes({
         ...calls,
-        service: () => (this.#stopping ? undefined : this.#service),
+        ipam: () => (this.#stopping ? undefined : this.#service?.parts),
         released: () => this.#backend.freed(),
       });
       await this.#listen(await buildServer(api, refusePath), spiderpoolSocket);

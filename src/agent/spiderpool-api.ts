@@ -5,7 +5,7 @@
  *
  * | path | what it does here |
  * |---|---|
- * | GET /v1/ipam/healthy | 200 once calls are served |
+ * | GET /v1/ipam/healthy | 200 once calls are served, be it only DELs |
  * | POST, DELETE /v1/ipam/ip | ADD, DEL |
  * | POST /v1/ipam/ips | nothing, as there |
  * | DELETE /v1/ipam/ips | frees what the pod holds, after a failed probe |
@@ -20,7 +20,7 @@ import { OrbweaverError } from '../catalogue/errors.ts';
 import { LIMITS } from '../catalogue/limits.ts';
 import type { Received, Reply, Route } from '../http/route.ts';
 import { withoutSpiderpoolPrefix } from '../ipam/cni-answer.ts';
-import type { IpamService } from '../ipam/service.ts';
+import type { Parts } from '../ipam/parts.ts';
 import { asOrbweaverError } from './json-route.ts';
 import { type CallParts, serveCall } from './served-call.ts';
 import {
@@ -36,8 +36,8 @@ import { endpointStatus } from './spiderpool-api-endpoint.ts';
 import { releasePod } from './spiderpool-api-release.ts';
 
 export interface SpiderpoolApiParts extends CallParts {
-  /** Undefined until the agent has read its store, and again once it stops. */
-  service(): Pick<IpamService, 'call' | 'parts'> | undefined;
+  /** What the use-cases work with; undefined until everything is read, and again once the agent stops. */
+  ipam(): Parts | undefined;
   /** Told when addresses were freed without a DEL. */
   released(): void;
 }
@@ -55,10 +55,10 @@ export function spiderpoolApiRoutes(parts: SpiderpoolApiParts): Route[] {
     route('GET', '/v1/ipam/healthy', '', async () => healthy()),
     route('POST', '/v1/ipam/ip', 'ipamAddArgs', async (received) => {
       const call = addCall(readAddArgs(received.body), () => received.gone());
-      const service = ready(parts);
+      const ipam = parts.ipam();
       const outcome = await serveCall(parts, call);
       return outcome.ok
-        ? json(200, await addResponse(service.parts, call, outcome.result))
+        ? json(200, await addResponse(ipam ?? ready(parts), call, outcome.result))
         : json(500, withoutSpiderpoolPrefix(outcome.error.msg));
     }),
     route('DELETE', '/v1/ipam/ip', 'ipamDelArgs', async (received) => {
@@ -68,7 +68,7 @@ export function spiderpoolApiRoutes(parts: SpiderpoolApiParts): Route[] {
     }),
     route('POST', '/v1/ipam/ips', '', async () => empty(200)),
     route('DELETE', '/v1/ipam/ips', 'ipamBatchDelArgs', async ({ body }) => {
-      if ((await releasePod(ready(parts).parts, readBatchDelArgs(body))) === 'stateful') {
+      if ((await releasePod(ready(parts), readBatchDelArgs(body))) === 'stateful') {
         return json(FORBIDDEN_STATEFUL, FORBIDDEN_STATEFUL_TEXT);
       }
       parts.released();
@@ -79,7 +79,7 @@ export function spiderpoolApiRoutes(parts: SpiderpoolApiParts): Route[] {
       if (podName === undefined || podNamespace === undefined) {
         throw missing(podName === undefined ? 'podName' : 'podNamespace', 'query');
       }
-      const status = await endpointStatus(ready(parts).parts, podNamespace, podName);
+      const status = await endpointStatus(ready(parts), podNamespace, podName);
       return status === undefined
         ? json(404, `SpiderEndpoint not found for pod ${podNamespace}/${podName}`)
         : json(200, status);
@@ -130,12 +130,12 @@ function refuse(thrown: unknown): Reply {
 }
 
 /** Throws NOT_READY. */
-function ready(parts: SpiderpoolApiParts): Pick<IpamService, 'call' | 'parts'> {
-  const service = parts.service();
-  if (service === undefined) {
+function ready(parts: SpiderpoolApiParts): Parts {
+  const ipam = parts.ipam();
+  if (ipam === undefined) {
     throw new OrbweaverError('NOT_READY', 'the agent is starting or stopping');
   }
-  return service;
+  return ipam;
 }
 
 /** What fastify, or go-openapi in its place, found wrong: "the request is not valid JSON: …". */

@@ -36,6 +36,7 @@ export async function startSpiderpoolServer(): Promise<SpiderpoolServer> {
   const socket = join(folder, 'run', 'spiderpool.sock');
   const routes = spiderpoolApiRoutes({
     service: () => (server.ready ? service : undefined),
+    ipam: () => (server.ready ? service.parts : undefined),
     clock,
     events,
     unanswered: () => {},
