@@ -2,6 +2,7 @@
  * `npm run cluster -- up|status|down|build`: a real cluster on this machine that stays until it is taken down. It runs
  * in namespaces of its own; of this machine it uses one port of 127.0.0.1 and a folder.
  */
+import { spawnSync } from 'node:child_process';
 import { existsSync, symlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { programPath } from '../test/cluster/support/binaries.ts';
@@ -12,7 +13,13 @@ import { RunFolder } from '../test/cluster/support/run-folder.ts';
 import { build } from './build.ts';
 
 const NODES = ['node1', 'node2'];
-const USAGE = 'usage: npm run cluster -- up | status | down | build';
+const NODE_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+const USAGE = `usage: npm run cluster -- up [NODE...] | status | down | build
+
+  up      starts a control plane and these nodes (default: ${NODES.join(' ')})
+  status  lists its processes
+  down    takes it away
+  build   only builds the programs that are missing`;
 
 const started = performance.now();
 
@@ -21,7 +28,12 @@ function say(line: string): void {
   console.error(`${seconds.padStart(6)} s  ${line}`);
 }
 
-async function up(): Promise<number> {
+async function up(names: readonly string[]): Promise<number> {
+  const wrong = names.find((name) => !NODE_NAME.test(name));
+  if (wrong !== undefined) {
+    console.error(`${wrong} is no name of a node\n\n${USAGE}`);
+    return 2;
+  }
   const there = RunFolder.kept();
   if (there !== undefined) {
     console.error(`a cluster is up already: ${there.path} (npm run cluster -- down)`);
@@ -36,12 +48,14 @@ async function up(): Promise<number> {
   await build();
   process.once('SIGINT', () => {
     say('interrupted: taking it down');
-    void down().then(() => process.exit(130));
+    // Nothing more is started while this waits.
+    spawnSync(process.execPath, [import.meta.filename, 'down'], { stdio: 'inherit' });
+    process.exit(130);
   });
-  const cluster = await Cluster.start({ nodes: NODES, crds: true, kept: true, say });
+  const cluster = await Cluster.start({ nodes: names, crds: true, kept: true, say });
   say('agents and controller');
   await Promise.all(cluster.nodes.map((node) => node.startAgent()));
-  await cluster.node('node1').startController();
+  await cluster.nodes[0]?.startController();
   const { run, kubeconfig } = cluster.controlPlane;
   const kubectl = run.file('bin', 'kubectl');
   symlinkSync(programPath('kubectl'), kubectl);
@@ -81,10 +95,10 @@ async function down(): Promise<number> {
   return 0;
 }
 
-async function main(command: string | undefined): Promise<number> {
+async function main([command, ...names]: readonly string[]): Promise<number> {
   switch (command) {
     case 'up':
-      return await up();
+      return await up(names.length === 0 ? NODES : [...new Set(names)]);
     case 'status':
       return status();
     case 'down':
@@ -99,7 +113,7 @@ async function main(command: string | undefined): Promise<number> {
 }
 
 try {
-  process.exit(await main(process.argv[2]));
+  process.exit(await main(process.argv.slice(2)));
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error));
   process.exit(1);

@@ -150,9 +150,7 @@ export class ClusterNode {
     this.#installPlugins();
     if (!this.#options.withoutNetwork) this.writeNetwork(this.#options.ipam);
     await this.containerd.start();
-    for (const archive of this.#options.images) {
-      await this.namespaces.must('ctr', '-n', 'k8s.io', 'images', 'import', archive);
-    }
+    for (const archive of this.#options.images) await this.importImage(archive);
     await this.kubelet.start();
     await this.ready();
     const labels = Object.entries(this.#options.labels ?? {}).map(
@@ -167,6 +165,11 @@ export class ClusterNode {
     for (const program of [...programsIn(MAIN_PLUGINS), ...own]) {
       copyFileSync(program, this.root.outside(`/opt/cni/bin/${basename(program)}`));
     }
+  }
+
+  /** Gives the runtime the images of an OCI archive. */
+  async importImage(archive: string): Promise<void> {
+    await this.namespaces.must('ctr', '-n', 'k8s.io', 'images', 'import', archive);
   }
 
   /** Writes the network config of the pods: Debian's bridge plugin with this `ipam`. */

@@ -116,9 +116,8 @@ export class RunFolder {
   /** Takes everything away: processes, control groups, the folder. */
   async remove(): Promise<void> {
     const running = () => [...this.processes()].filter(([, identity]) => isRunning(identity));
-    this.killAll();
     const until = performance.now() + GONE_WAIT_MS;
-    while (running().length > 0) {
+    for (this.killAll(); running().length > 0; this.killAll()) {
       if (performance.now() > until) {
         throw new Error(`still running: ${running().map(([name]) => name)}`);
       }
