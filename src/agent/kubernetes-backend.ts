@@ -11,6 +11,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { OrbweaverError } from '../catalogue/errors.ts';
 import { RuntimeSandboxes } from '../cri/runtime-sandboxes.ts';
 import type { Log } from '../http/log.ts';
 import { Allocator } from '../ipam/allocator.ts';
@@ -44,8 +45,11 @@ export interface KubernetesBackendOptions {
   readonly criSocket?: string;
 }
 
-/** Verbs that free or only look: they are served also where this agent may give nothing out. */
-const FREEING: readonly string[] = ['DEL', 'CHECK', 'GC'];
+/**
+ * Verbs that name one attachment and give nothing out: they are served also by an agent that does not hold the
+ * Lease. GC is not one of them: what this machine's runtime does not list may be another machine's.
+ */
+const HARMLESS: readonly string[] = ['DEL', 'CHECK'];
 
 export class KubernetesBackend implements Backend {
   readonly #options: KubernetesBackendOptions;
@@ -133,7 +137,7 @@ export class KubernetesBackend implements Backend {
   }
 
   refusal(verb: string): string | undefined | Promise<string | undefined> {
-    if (FREEING.includes(verb)) {
+    if (HARMLESS.includes(verb)) {
       return undefined;
     }
     const refusal = this.#lease!.refusal;
@@ -217,11 +221,12 @@ export class KubernetesBackend implements Backend {
   /** What no DEL came for (rule 15); without the runtime's socket, only what is kept for pods that have ended. */
   #free(use: Parts, timers: Timers): OwnNodeFreeing {
     const { criSocket } = this.#options;
-    this.#sandboxes = criSocket === undefined ? undefined : new RuntimeSandboxes(criSocket);
+    const runtime = criSocket === undefined ? undefined : new RuntimeSandboxes(criSocket);
+    this.#sandboxes = runtime;
     this.#freeing = new OwnNodeFreeing({
       use,
       timers,
-      ...(this.#sandboxes === undefined ? {} : { sandboxes: this.#sandboxes }),
+      ...(runtime === undefined ? {} : { sandboxes: { ids: () => this.#sandboxIds(runtime) } }),
       onFreed: (claims) =>
         this.#log.info(
           { addresses: claims.map(({ address }) => formatAddress(address)) },
@@ -232,6 +237,15 @@ export class KubernetesBackend implements Backend {
     });
     this.#freeing.start();
     return this.#freeing;
+  }
+
+  /** The runtime of another machine is not asked, so without the Lease nobody knows which sandboxes there are. */
+  async #sandboxIds(runtime: RuntimeSandboxes): Promise<readonly string[]> {
+    const refusal = this.#lease!.refusal;
+    if (refusal !== undefined) {
+      throw new OrbweaverError('NOT_READY', refusal);
+    }
+    return runtime.ids();
   }
 
   #logLease(refusal: string | undefined): void {

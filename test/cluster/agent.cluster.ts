@@ -197,6 +197,25 @@ describe.skipIf(missing.length > 0)(title, () => {
     addressIn(await node.call({ verb: 'ADD', pod, container: 't1' }));
   });
 
+  test('rule 14: a Lease that was taken away stops ADD and GC, not DEL, until it is free again', async () => {
+    const pod = await node.pod('test-ns', 'robbed');
+    addressIn(await node.call({ verb: 'ADD', pod, container: 'b1' }));
+    const lease = ['lease', 'agent-node1', '-n', AGENT_NAMESPACE];
+    const thief = '{"spec":{"holderIdentity":"thief"}}';
+    await cluster.kubectl(['patch', ...lease, '--type=merge', '-p', thief]);
+    const add = () => node.call({ verb: 'ADD', pod, container: 'b1' });
+    await expect.poll(add, { timeout: 20_000, interval: 500 }).toMatchObject({
+      ok: false,
+      error: { code: 11, msg: expect.stringContaining('another agent: thief') },
+    });
+    const config = { 'cni.dev/valid-attachments': [] };
+    const gc = await node.call({ verb: 'GC', config });
+    expect(gc).toMatchObject({ ok: false, error: { code: 11 } });
+    expect(await node.call({ verb: 'DEL', pod, container: 'b1' })).toMatchObject({ ok: true });
+    await cluster.kubectl(['delete', ...lease]);
+    await expect.poll(add, { timeout: 20_000, interval: 500 }).toMatchObject({ ok: true });
+  });
+
   test('after kill -9 it serves again at once, with every claim and under its own Lease', async () => {
     const pod = await node.pod('test-ns', 'survivor');
     const address = addressIn(await node.call({ verb: 'ADD', pod, container: 's1' }));
