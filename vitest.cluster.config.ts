@@ -4,6 +4,8 @@ export default defineConfig({
   test: {
     include: ['test/cluster/**/*.cluster.ts'],
     globalSetup: ['test/cluster/support/programs-setup.ts'],
+    // Every test by its name, so that a skipped one says what it wants.
+    reporters: ['verbose'],
     // One cluster at a time: each wants the whole machine.
     pool: 'forks',
     maxWorkers: 1,

@@ -29,7 +29,9 @@ export function absentCommands(commands: Readonly<Record<string, string>>): stri
 }
 
 function absentProgramsInWords(programs: readonly Program[]): string[] {
-  return absentPrograms(programs).map(
-    (program) => `${program} is missing (npm run cluster -- build)`,
-  );
+  const absent = absentPrograms(programs);
+  if (absent.length === 0) return [];
+  const remedy =
+    commandOnPath('go') === undefined ? 'and go, to build them' : 'npm run cluster -- build';
+  return [`missing: ${absent.join(', ')} (${remedy})`];
 }
