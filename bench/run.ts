@@ -1,11 +1,12 @@
 /**
  * Runs the benchmarks and prints their tables: all of them, or those whose name contains one of the words
  * given. `--smoke` uses small sizes, `--fail` ends with status 1 where a target is missed, `--save` keeps
- * the tables in results/ under the day's date.
+ * the tables in results/ under the day's date, `--cluster` runs those of cluster/, which start a control plane.
  *
- *     npm run bench -- engine          npm run bench -- --smoke
+ *     npm run bench -- engine          npm run bench -- --smoke          npm run bench -- --cluster
  */
 import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Bench, reachesTarget, table } from './harness.ts';
 import { machineFacts, saveResults } from './results.ts';
 
@@ -13,14 +14,14 @@ const flags = new Set(process.argv.slice(2).filter((word) => word.startsWith('--
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const size = flags.has('--smoke') ? 'smoke' : 'full';
 
-/** Every benchmark beside this file, in the order of their file names. */
-export async function benches(): Promise<Bench[]> {
-  const files = readdirSync(import.meta.dirname)
+/** Every benchmark of a folder, in the order of their file names. */
+async function benches(folder: string): Promise<Bench[]> {
+  const files = readdirSync(folder)
     .filter((name) => name.endsWith('.bench.ts'))
     .sort();
   return Promise.all(
     files.map(async (file) => {
-      const { bench } = (await import(new URL(file, import.meta.url).href)) as { bench: Bench };
+      const { bench } = (await import(join(folder, file))) as { bench: Bench };
       return bench;
     }),
   );
@@ -31,7 +32,8 @@ if (process.argv[1] === import.meta.filename) {
   console.log(`${size}\n${facts.join('\n')}\n`);
   const tables: string[] = [];
   let missed = 0;
-  for (const bench of await benches()) {
+  const folder = join(import.meta.dirname, flags.has('--cluster') ? 'cluster' : '.');
+  for (const bench of await benches(folder)) {
     if (words.length > 0 && !words.some((word) => bench.name.includes(word))) continue;
     const rows = await bench.run(size);
     missed += rows.filter((row) => !reachesTarget(row)).length;
