@@ -115,7 +115,7 @@ export class BlockDuty implements Duty {
     for (const [block, addresses] of orphans) {
       const shown = addresses.slice(0, NAMED_MAX).join(', ');
       const more = addresses.length > NAMED_MAX ? ` and ${addresses.length - NAMED_MAX} more` : '';
-      const message = `no pool has these addresses, which pods hold: ${shown}${more}`;
+      const message = `no pool that can be read has these addresses, which pods hold: ${shown}${more}`;
       log.warn({ block, count: addresses.length }, message);
       const object = this.#parts.blocks.get('', block);
       if (object !== undefined) {

@@ -3,12 +3,13 @@
  * the API server forgets them after an hour.
  *
  * One Event per object and reason, under a name that follows from both: said again it is counted, also by the next
- * leader. Events are news, not truth: one that cannot be written is dropped.
+ * leader. They keep to a rate. Events are news, not truth: one that cannot be written is dropped.
  */
 import { hash } from 'node:crypto';
 import { LIMITS } from '../catalogue/limits.ts';
 import type { KubeObject } from '../dialect/kube-object.ts';
 import type { Clock } from '../ipam/ports.ts';
+import type { Timers } from '../ipam/timers.ts';
 import { EVENTS } from '../kube/resources.ts';
 import type { ObjectApi } from './access.ts';
 
@@ -28,22 +29,24 @@ const DEFAULT_NAMESPACE = 'default';
 /** News that wait to be written; beyond that they are dropped. */
 const WAITING_MAX = 1_000;
 
+export interface HeraldParts {
+  readonly objects: Pick<ObjectApi, 'get' | 'create' | 'mergePatch'>;
+  /** For the times in Events. */
+  readonly clock: Clock;
+  readonly timers: Timers;
+  /** Names this controller among several. */
+  readonly identity: string;
+}
+
 export class Herald {
-  readonly #objects: Pick<ObjectApi, 'get' | 'create' | 'mergePatch'>;
-  readonly #clock: Clock;
-  readonly #identity: string;
+  readonly #parts: HeraldParts;
   readonly #waiting: News[] = [];
   #writing: Promise<void> | undefined;
 
-  /** `identity` names this controller among several. */
-  constructor(
-    objects: Pick<ObjectApi, 'get' | 'create' | 'mergePatch'>,
-    clock: Clock,
-    identity: string,
-  ) {
-    this.#objects = objects;
-    this.#clock = clock;
-    this.#identity = identity;
+  #wake = () => {};
+
+  constructor(parts: HeraldParts) {
+    this.#parts = parts;
   }
 
   /** Writes an Event in its turn. */
@@ -59,22 +62,37 @@ export class Herald {
   /** Drops what waits; resolves when nothing is being written. */
   async close(): Promise<void> {
     this.#waiting.length = 0;
+    this.#wake();
     await this.#writing;
   }
 
   async #writeAll(): Promise<void> {
     for (let news = this.#waiting.shift(); news !== undefined; news = this.#waiting.shift()) {
       await this.#write(news);
+      if (this.#waiting.length > 0) {
+        await this.#rest(1_000 / LIMITS.eventsPerSecondMax);
+      }
     }
   }
 
+  #rest(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const callOff = this.#parts.timers.after(ms, resolve);
+      this.#wake = () => {
+        callOff();
+        resolve();
+      };
+    });
+  }
+
   async #write({ object, type, reason, message }: News): Promise<void> {
+    const { objects, clock, identity } = this.#parts;
     const { name, uid = '', namespace = DEFAULT_NAMESPACE } = object.metadata;
     const digest = hash('sha256', `${object.kind} ${uid} ${reason}`, 'hex').slice(0, 16);
     const place = { namespace, name: `${name}.${digest}` };
-    const now = new Date(this.#clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+    const now = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
     const text = message.slice(0, LIMITS.eventCharsMax);
-    const created = await this.#objects.create(EVENTS, {
+    const created = await objects.create(EVENTS, {
       apiVersion: 'v1',
       kind: 'Event',
       metadata: place,
@@ -93,12 +111,12 @@ export class Herald {
       count: 1,
       source: { component: 'orbweaver-controller' },
       reportingComponent: 'orbweaver-controller',
-      reportingInstance: this.#identity,
+      reportingInstance: identity,
     });
     if (created.kind === 'conflict') {
-      const found = await this.#objects.get(EVENTS, place);
+      const found = await objects.get(EVENTS, place);
       const count = found.kind === 'ok' ? Number((found.value as { count?: unknown }).count) : 0;
-      await this.#objects.mergePatch(EVENTS, place, {
+      await objects.mergePatch(EVENTS, place, {
         count: (Number.isSafeInteger(count) ? count : 0) + 1,
         lastTimestamp: now,
         type,

@@ -171,7 +171,7 @@ export class Reconciler {
     };
     const { claims, pools } = this;
     const clock = access.clock;
-    const herald = new Herald(access.objects, clock, identity);
+    const herald = new Herald({ objects: access.objects, clock, timers, identity });
     const owners = new PodOwners(access, chain);
     const alarm = new PoolAlarm(herald, (family) => pools.registry.reserved(family));
     const shared = { access, claims, pools, timers, random, log };

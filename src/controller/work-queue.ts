@@ -24,6 +24,12 @@ export interface WorkQueueParts {
   work(key: string): Promise<WorkEnd>;
 }
 
+/**
+ * Pieces of work begun before the process sees to everything else: most need no request, and very many at once would
+ * keep a leader from renewing its Lease.
+ */
+const BATCH = 100;
+
 export class WorkQueue {
   readonly #parts: WorkQueueParts;
   /** Keys that wait and when each is due, earliest first, since all wait equally long. */
@@ -32,6 +38,9 @@ export class WorkQueue {
   readonly #ended: (() => void)[] = [];
   #failures = 0;
   #restsUntil = 0;
+  /** Begun since the process saw to everything else. */
+  #begun = 0;
+  #yields = false;
   #callOff: (() => void) | undefined;
   #closed = false;
 
@@ -78,10 +87,26 @@ export class WorkQueue {
         this.#callOff = timers.after(wait, () => this.#start());
         return;
       }
+      if (this.#begun >= BATCH) {
+        this.#yield();
+        return;
+      }
       if (!this.#running.has(key)) {
+        this.#begun += 1;
         this.#waiting.delete(key);
         void this.#run(key);
       }
+    }
+  }
+
+  #yield(): void {
+    if (!this.#yields) {
+      this.#yields = true;
+      this.#parts.timers.after(0, () => {
+        this.#yields = false;
+        this.#begun = 0;
+        this.#start();
+      });
     }
   }
 

@@ -108,6 +108,22 @@ test('where the server does not answer all rest, longer each time, until it does
   expect(q.depth).toBe(0);
 });
 
+test('very many pieces leave room for everything else in between', async () => {
+  const { timers, begun, queue: q } = queue(16);
+  let turns = 0;
+  const count = () => {
+    turns += begun.length < 1_000 ? 1 : 0;
+    timers.after(0, () => begun.length < 1_000 && count());
+  };
+  for (let at = 0; at < 1_000; at += 1) {
+    q.add(`${at}`);
+  }
+  timers.after(DELAY_MS, count);
+  await timers.advance(1_000);
+  expect(begun).toHaveLength(1_000);
+  expect(turns).toBeGreaterThan(5);
+});
+
 test('closed, it begins nothing more and waits for what runs', async () => {
   const gate = Promise.withResolvers<WorkEnd>();
   const { timers, begun, queue: q } = queue(1, () => gate.promise);
