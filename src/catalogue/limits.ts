@@ -25,8 +25,8 @@ export const LIMITS = {
   commitWritesMax: 4096,
   /** One claim in an IPBlock with the names it refers to, in bytes. The longest names of Kubernetes need about 1,500. */
   claimLineBytesMax: 4_096,
-  /** IPBlocks in one page of a list. */
-  blocksPageMax: 500,
+  /** IPBlocks in one page of a list; a page is in memory as a whole, about 1 MiB for 50 full blocks read. */
+  blocksPageMax: 50,
   /** An IPBlock stays at least this many milliseconds after its last rest has ended. */
   blockKeptMs: 3_600_000,
   /** Requests that one agent has open at the API server. */

@@ -5,9 +5,17 @@
  *     DELETE with uid and resourceVersion ─► the finalizer holds it ─► PATCH that tests the very slots and
  *                                                                      takes the finalizer off: it is gone
  *
- * A claim that lands in between changes the slots, so the patch fails and the block stays with its claims. The
- * wait is far longer than a request lives: a block that a late request of its first days would create again
- * is not one that was just deleted.
+ * A claim that lands in between changes the slots, so the patch fails and the block stays with its claims.
+ *
+ * What a request of the block's days can still do when it lands after that:
+ * - a PATCH tests the uid of the object, so it lands in no object that is made later;
+ * - a POST has no such test, and would make the block again with the claims that it carries. An agent that gives
+ *   one up writes a line into the block, or makes it itself (rule 2), and every line keeps the block for as long
+ *   as `blockKeptMs` after its rest, as does its own making. Of an agent that dies and loses its journal a POST
+ *   may be left, but no longer than a request lives: its connection closes with the process, and an API server
+ *   works on one for a minute (its `--request-timeout`). An hour is far beyond that;
+ * - should one land all the same, no address is held twice by it: the claim is a line like any other, of a pod
+ *   and sandbox that are gone, and goes by rule 15 when its node lists the blocks again.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { LIMITS } from '../catalogue/limits.ts';

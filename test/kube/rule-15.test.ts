@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/catalogue/limits.ts';
 import { OwnNodeFreeing } from '../../src/ipam/own-node-freeing.ts';
+import { deleteSpent } from '../../src/kube/block-deletion.ts';
 import { formatAddress } from '../../src/net/address.ts';
 import { addressesOf, type SimulatedNode } from '../support/simulated-node.ts';
 import { poolOf } from '../world/pools.ts';
@@ -285,5 +286,30 @@ describe('rule 15: the traces', () => {
     expect(scene.claims()).toEqual(['10.0.0.10 C1']);
     await scene.advance(2 * LIMITS.blocksRelistMs);
     expect(scene.lines()).toEqual(['10.0.0.10 resting']);
+  });
+
+  test('a late POST that makes a deleted block again is found and freed, and nobody else loses by it', async () => {
+    const scene = new Scene();
+    const before = await scene.node();
+    scene.hold('create');
+    void before.add();
+    const ghost = await scene.request();
+    before.crash();
+    scene.letGo();
+    scene.cluster.removePod('default', 'web');
+    const after = await scene.node('node-1', { journalLost: true });
+    await after.add({ pod: 'other', container: 'C9' });
+    await after.del({ pod: 'other', container: 'C9' });
+    const [block] = scene.server.blocks.values();
+    const rested = scene.timers.now() + LIMITS.restMs + LIMITS.blockKeptMs;
+    expect(await deleteSpent(scene.server.client('controller'), block!, rested)).toBe(true);
+    freeingOn(scene, after, []);
+    ghost.execute();
+    expect(scene.claims()).toEqual(['10.0.0.10 C1']);
+    const add = after.add({ pod: 'other', container: 'C10' });
+    await scene.advance(1_000);
+    expect(addressesOf(await add)).toEqual(['10.0.0.11']);
+    await scene.advance(LONG);
+    expect(scene.claims()).toEqual(['10.0.0.11 C10']);
   });
 });

@@ -6,6 +6,7 @@ import { readSpiderpoolConf } from '../../src/dialect/spiderpool-conf.ts';
 import { type Deletion, PromisedDels } from '../../src/ipam/promised-dels.ts';
 import { UnsettledError } from '../../src/ipam/unsettled.ts';
 import type { PatchOperation } from '../../src/kube/api.ts';
+import { writeLine } from '../../src/kube/block-line.ts';
 import { KubernetesLedger } from '../../src/kube/ledger.ts';
 import { formatAddress } from '../../src/net/address.ts';
 import { storedLines } from '../support/block-lines.ts';
@@ -407,6 +408,60 @@ describe('rule 9', () => {
     }
     expect(vanished).toEqual([]);
     expect(scene.lines()).not.toEqual([]);
+  });
+});
+
+describe('rule 9, the time of a rest', () => {
+  const HOUR = 3_600_000;
+
+  /** The address that `web` left, as a node sees it that starts then. */
+  async function left(skewMs: number) {
+    const scene = new Scene();
+    const node = await scene.node();
+    await node.add();
+    const [name] = scene.server.blocks.keys();
+    const now = scene.timers.now() + skewMs;
+    const rest = restingOf(claimOf('10.0.0.10'), {
+      releasedAt: now,
+      until: now + LIMITS.restMs,
+    });
+    // What the agent of a node whose clock is wrong would have written.
+    const { text, names } = writeLine(rest, {});
+    scene.server.edit(name!, (block) => ({
+      ...block,
+      spec: { ...block.spec, names, slots: { '10': text } },
+    }));
+    return { scene, node: await scene.node('node-2') };
+  }
+
+  test('that lies in the future begins when it is seen, and does not last an hour longer', async () => {
+    const { scene, node } = await left(HOUR);
+    const first = await node.add({ pod: 'other', container: 'C9' });
+    expect(addressesOf(first)).toEqual(['10.0.0.11']);
+    await scene.advance(LIMITS.restMs + 1_000);
+    scene.putPod('third', 'u1');
+    const add = node.add({ pod: 'third', container: 'C7' });
+    await scene.advance(1_000);
+    expect(addressesOf(await add)).toEqual(['10.0.0.10']);
+  });
+
+  test('that is over is over', async () => {
+    const { scene, node } = await left(-HOUR);
+    const add = node.add({ pod: 'other', container: 'C9' });
+    await scene.advance(1_000);
+    expect(addressesOf(await add)).toEqual(['10.0.0.10']);
+  });
+
+  test("is the API server's in what a release writes", async () => {
+    const scene = new Scene();
+    const node = await scene.node();
+    await node.add();
+    await scene.advance(5_000);
+    await node.del();
+    const now = scene.timers.now();
+    expect(storedLines(scene.server)).toMatchObject([
+      { releasedAt: now, until: now + LIMITS.restMs },
+    ]);
   });
 });
 
