@@ -11,7 +11,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { OrbweaverError } from '../catalogue/errors.ts';
 import type { ObjectView, PodView } from '../choose/subject.ts';
-import { type KindId, kindById } from '../dialect/kinds.ts';
+import type { KindId } from '../dialect/kinds.ts';
 import type { KubeObject, ObjectMeta } from '../dialect/kube-object.ts';
 import { type Controller, isPodDead, topController } from '../dialect/pod-owner.ts';
 import type { Pool } from '../dialect/pool.ts';
@@ -22,6 +22,7 @@ import type { Timers } from '../ipam/timers.ts';
 import type { Family } from '../net/address.ts';
 import type { RangeSet } from '../net/range-set.ts';
 import type { ApiServer } from './api-server.ts';
+import { asKept } from './kept-form.ts';
 import { KubeObjects } from './objects.ts';
 import { OwnerChain } from './owner-chain.ts';
 import { Reflector } from './reflector.ts';
@@ -49,7 +50,7 @@ export interface KubernetesClusterParts {
   readonly timers: Timers;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** Told once of each object that cannot be read, with the reason. */
+  /** Told of each object that cannot be read, with the reason. */
   readonly onProblem?: (problem: string) => void;
 }
 
@@ -70,7 +71,7 @@ export class KubernetesCluster implements Cluster {
     Namespace: new Map<string, KubeObject>(),
     Node: new Map<string, KubeObject>(),
   };
-  readonly #named = new Set<string>();
+  #named: ReadonlySet<string> = new Set();
 
   private constructor(parts: KubernetesClusterParts) {
     this.#parts = parts;
@@ -260,12 +261,13 @@ export class KubernetesCluster implements Cluster {
   }
 
   #nameProblems(): void {
-    for (const problem of this.#registry.problems) {
+    const { problems } = this.#registry;
+    for (const problem of problems) {
       if (!this.#named.has(problem)) {
-        this.#named.add(problem);
         this.#parts.onProblem?.(problem);
       }
     }
+    this.#named = new Set(problems);
   }
 
   async #podObject(
@@ -348,15 +350,6 @@ function matterOf({ metadata, spec, data, status }: KubeObject): readonly unknow
   const { uid, deletionTimestamp, labels, annotations } = metadata;
   const { conditions } = (status ?? {}) as { conditions?: unknown };
   return [uid, deletionTimestamp, labels, annotations, spec, data, conditions];
-}
-
-/** Items of a list may come without their kind, and in another version than the one that is kept. */
-function asKept(kind: KindId, object: KubeObject): KubeObject {
-  const { apiVersions, kinds } = kindById(kind);
-  const [apiVersion, name] = [apiVersions[0]!, kinds[0]!];
-  return object.apiVersion === apiVersion && object.kind === name
-    ? object
-    : { ...object, apiVersion, kind: name };
 }
 
 function viewOf(name: string, object: KubeObject | undefined): ObjectView {
