@@ -5,6 +5,8 @@ import { writeLine } from '../../src/kube/block-line.ts';
 import { storedLines } from '../support/block-lines.ts';
 import { claimOf, restingOf } from '../support/lines.ts';
 import { addressesOf } from '../support/simulated-node.ts';
+import { turn } from '../support/virtual-timers.ts';
+import { poolOf } from '../world/pools.ts';
 import { Scene } from './scene.ts';
 
 describe('rule 1', () => {
@@ -116,6 +118,89 @@ describe('rule 2', () => {
   });
 });
 
+describe('rule 3', () => {
+  test('an ADD whose plugin hung up while it waited writes nothing and re-keys nothing', async () => {
+    const scene = new Scene();
+    const node = await scene.node();
+    await node.add({ container: 'C2' });
+    const { patch } = scene.server.counts;
+    const answer = await node.add({ container: 'C1', gone: () => true });
+    expect(addressesOf(answer)).toMatch(/^CALLER_GONE/);
+    expect(scene.server.counts.patch).toBe(patch);
+    expect(scene.claims()).toEqual(['10.0.0.10 C2']);
+  });
+
+  test.each([
+    { what: 'from memory, while its ADD is on its way', held: 'create' as const },
+    { what: 'from its line', held: 'patch' as const },
+  ])(
+    'a DEL that names no pod finds it $what, and waits for what its pod has in progress',
+    async ({ held }) => {
+      const scene = new Scene();
+      const node = await scene.node();
+      if (held === 'patch') {
+        await node.add();
+      }
+      scene.hold(held);
+      // Of the pod, and, where the container has a line already, not of the container.
+      const add = node.add(held === 'patch' ? { container: 'C2' } : {});
+      const request = await scene.request();
+      const del = node.del({ pod: '', uid: '' });
+      await turn();
+      expect(scene.server.held).toHaveLength(1);
+      scene.letGo();
+      request.answer();
+      expect((await add).ok).toBe(true);
+      expect((await del).ok).toBe(true);
+      expect(scene.claims()).toEqual(held === 'patch' ? ['10.0.0.10 C2'] : []);
+    },
+  );
+
+  test('calls of other pods do not wait', async () => {
+    const scene = new Scene();
+    const node = await scene.node();
+    await node.add({ pod: 'other', container: 'C9' });
+    scene.hold('patch');
+    void node.add();
+    await scene.request();
+    scene.cluster.putPool(poolOf('elsewhere', '10.0.1.0/24', ['10.0.1.10-10.0.1.11']));
+    scene.putPod('third', 'u1', { pools: { ipv4: ['elsewhere'] } });
+    expect(addressesOf(await node.add({ pod: 'third', container: 'C7' }))).toHaveLength(1);
+  });
+});
+
+describe('rule 4', () => {
+  test('ADD of a new container of the pod keeps the address, and is answered when the line has the new key', async () => {
+    const scene = new Scene();
+    const node = await scene.node();
+    await node.add({ container: 'C1' });
+    scene.hold('patch');
+    let answered = false;
+    const add = node.add({ container: 'C2' }).finally(() => {
+      answered = true;
+    });
+    const rekey = await scene.request();
+    rekey.execute();
+    await turn();
+    expect(answered).toBe(false);
+    expect(scene.claims()).toEqual(['10.0.0.10 C2']);
+    rekey.answer();
+    expect(addressesOf(await add)).toEqual(['10.0.0.10']);
+    scene.letGo();
+    expect((await node.del({ container: 'C1' })).ok).toBe(true);
+    expect(scene.claims()).toEqual(['10.0.0.10 C2']);
+  });
+
+  test('a pod of the same name and another uid gets an address of its own', async () => {
+    const scene = new Scene();
+    const node = await scene.node();
+    await node.add({ container: 'C1' });
+    scene.putPod('web', 'u2');
+    expect(addressesOf(await node.add({ container: 'C2', uid: 'u2' }))).toEqual(['10.0.0.11']);
+    expect(scene.claims()).toEqual(['10.0.0.10 C1', '10.0.0.11 C2']);
+  });
+});
+
 describe('rule 5', () => {
   test('a repeated ADD is answered after a write with a new nonce, not after a read', async () => {
     const scene = new Scene();
@@ -164,6 +249,59 @@ describe('rule 6', () => {
     scene.putPod('web', uid, { dead });
     expect((await node.del()).ok).toBe(true);
     expect(scene.lines()).toEqual(['10.0.0.10 resting']);
+  });
+});
+
+describe('rule 8', () => {
+  const ID = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+
+  /** A pod of two interfaces whose first ADD has claimed for both. */
+  async function ahead() {
+    const scene = new Scene();
+    scene.putPod('web', 'u1', {
+      ippools: [
+        { interface: 'eth0', ipv4: ['small'] },
+        { interface: 'net1', ipv4: ['small'] },
+      ],
+    });
+    const node = await scene.node();
+    expect(addressesOf(await node.add({ container: ID }))).toHaveLength(1);
+    expect(storedLines(scene.server)).toMatchObject([{ ahead: false }, { ahead: true }]);
+    return { scene, node };
+  }
+
+  const gc = (name: string, ...containers: string[]) => ({
+    config: {
+      name,
+      'cni.dev/valid-attachments': containers.map((containerID) => ({
+        containerID,
+        ifname: 'eth0',
+      })),
+    },
+  });
+
+  test('what was claimed ahead is what the ADD of its interface gets, also of another network', async () => {
+    const { scene, node } = await ahead();
+    const second = { container: ID, interfaceName: 'net1', config: { name: 'second' } };
+    expect(addressesOf(await node.add(second))).toEqual(['10.0.0.11']);
+    expect(storedLines(scene.server)).toMatchObject([{ ahead: false }, { ahead: false }]);
+  });
+
+  test('it survives a CNI GC of another network, and of its own while its container is valid', async () => {
+    const { scene, node } = await ahead();
+    expect((await node.call('GC', gc('second'))).ok).toBe(true);
+    expect((await node.call('GC', gc('net', ID))).ok).toBe(true);
+    expect(scene.lines()).toEqual(['10.0.0.10 claimed', '10.0.0.11 claimed']);
+    expect((await node.call('GC', gc('net'))).ok).toBe(true);
+    expect(scene.claims()).toEqual([]);
+  });
+
+  test("it goes with its container's last DEL, also after a restart", async () => {
+    const { scene, node } = await ahead();
+    node.crash();
+    const after = await scene.node();
+    expect((await after.del({ container: ID })).ok).toBe(true);
+    expect(scene.claims()).toEqual([]);
   });
 });
 

@@ -31,7 +31,7 @@ export class Scene {
   putPod(
     name: string,
     uid: string,
-    more: { dead?: boolean; node?: string; pools?: object } = {},
+    more: { dead?: boolean; node?: string; pools?: object; ippools?: object[] } = {},
   ): void {
     this.cluster.putPod({
       namespace: 'default',
@@ -39,9 +39,10 @@ export class Scene {
       uid,
       node: more.node ?? 'node-1',
       labels: {},
-      annotations: {
-        'ipam.spidernet.io/ippool': JSON.stringify(more.pools ?? { ipv4: ['small'] }),
-      },
+      annotations:
+        more.ippools === undefined
+          ? { 'ipam.spidernet.io/ippool': JSON.stringify(more.pools ?? { ipv4: ['small'] }) }
+          : { 'ipam.spidernet.io/ippools': JSON.stringify(more.ippools) },
       dead: more.dead ?? false,
       controller: { kind: 'Pod', name },
     });
