@@ -1,19 +1,19 @@
 /**
- * Rule 11: before a pool is called used out, or an address is taken out of its rest, its blocks are read anew.
+ * Rule 11: before a pool is called used out, an address is taken out of its rest, or a unit from its owner, what may
+ * have changed is read anew.
  *
- *     refresh ─┐                             ┌─ few: GET of each block
- *     refresh ─┼─ blocks not read just now ──┼─ many: LIST by their coarse networks
- *     refresh ─┘  (each in flight once)      └─ none: done
+ *     refresh ─┐                                 ┌─ a few blocks: GET of each
+ *     refresh ─┼─ what was not read just now ────┤
+ *     refresh ─┘  (each thing in flight once)    └─ more: LIST by the coarse networks of those that are known
  *
- * Only blocks that are known already are read: one that is not known looks free in the engine, so it never is
- * why a pool looks full. All reads are quorum reads. A pool of a few blocks may lie in a coarse network that is
- * full of others, hence the GETs.
+ * All reads are quorum reads. A block in a network of which nothing is known looks free, so it never is why a pool
+ * looks full. The GETs are there because a small pool may lie in a coarse network that is full of others.
  */
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { LIMITS } from '../catalogue/limits.ts';
 import type { SharedLedger } from '../ipam/ports.ts';
 import { pause, type Timers } from '../ipam/timers.ts';
-import { type Address, addressInBlock } from '../net/address.ts';
+import { type Address, addToAddress, blockOf, equalAddresses } from '../net/address.ts';
 import { blockCidrText } from '../net/cidr.ts';
 import { RangeSet } from '../net/range-set.ts';
 import type { ApiOutcome, BlockApi } from './api.ts';
@@ -32,7 +32,12 @@ export interface FreshReadParts {
   readonly random: () => number;
 }
 
-/** A read of some blocks that is under way, or was a moment ago. */
+/** What is read in one piece: a block, or all blocks of a coarse network. */
+type Place =
+  | { readonly key: string; readonly block: Address }
+  | { readonly key: string; readonly network: string };
+
+/** A read of some places that is under way, or was a moment ago. */
 interface Look {
   readonly begun: number;
   readonly done: Promise<void>;
@@ -42,11 +47,11 @@ interface Look {
 const FEW_BLOCKS = 4;
 /** Coarse networks in one list: more would make its address too long. */
 const NETWORKS_PER_LIST = 50;
-const LAST_SLOT = 63;
+const SLOTS = 64;
 
 export class FreshRead implements SharedLedger {
   readonly #parts: FreshReadParts;
-  /** By the block's network. */
+  /** By the key of the place. */
   readonly #looks = new Map<string, Look>();
 
   constructor(parts: FreshReadParts) {
@@ -55,48 +60,57 @@ export class FreshRead implements SharedLedger {
 
   refresh(addresses: readonly RangeSet[], deadline: number): Promise<void> {
     this.#forgetOld();
-    const blocks = this.#parts.cache.firsts().filter((first) => {
-      const block = RangeSet.of([{ first, last: addressInBlock(first, LAST_SLOT) }]);
-      return addresses.some((set) => set.overlaps(block));
-    });
-    const unread = blocks.filter((first) => !this.#looks.has(blockCidrText(first)));
+    const places = this.#placesOf(addresses);
+    const unread = places.filter(({ key }) => !this.#looks.has(key));
     if (unread.length > 0) {
       this.#look(unread);
     }
-    const looks = new Set(blocks.flatMap((first) => this.#looks.get(blockCidrText(first)) ?? []));
+    const looks = new Set(places.flatMap(({ key }) => this.#looks.get(key) ?? []));
     return this.#by(deadline, Promise.all([...looks].map(({ done }) => done)));
+  }
+
+  #placesOf(addresses: readonly RangeSet[]): Place[] {
+    const few = fewBlocksOf(addresses);
+    if (few !== undefined) {
+      return few.map((block) => ({ key: blockCidrText(block), block }));
+    }
+    const known = this.#parts.cache.firsts().filter((first) => {
+      const block = RangeSet.of([{ first, last: addToAddress(first, SLOTS - 1) }]);
+      return addresses.some((set) => set.overlaps(block));
+    });
+    return [...new Set(known.map(coarseNetwork))].map((network) => ({ key: network, network }));
   }
 
   #forgetOld(): void {
     const oldest = this.#parts.timers.now() - LIMITS.freshReadMs;
-    for (const [block, look] of this.#looks) {
+    for (const [key, look] of this.#looks) {
       if (look.begun < oldest) {
-        this.#looks.delete(block);
+        this.#looks.delete(key);
       }
     }
   }
 
-  #look(blocks: readonly Address[]): void {
-    const done = this.#readUntil(blocks, this.#parts.timers.now() + LIMITS.apiCommitMs);
+  #look(places: readonly Place[]): void {
+    const done = this.#readUntil(places, this.#parts.timers.now() + LIMITS.apiCommitMs);
     const look = { begun: this.#parts.timers.now(), done };
-    for (const first of blocks) {
-      this.#looks.set(blockCidrText(first), look);
+    for (const { key } of places) {
+      this.#looks.set(key, look);
     }
     // Those who wait hear of it; the next one tries again.
     done.catch(() => {
-      for (const [block, known] of this.#looks) {
-        if (known === look) {
-          this.#looks.delete(block);
+      for (const { key } of places) {
+        if (this.#looks.get(key) === look) {
+          this.#looks.delete(key);
         }
       }
     });
   }
 
-  /** Tries until all blocks were read, the server refuses, or time is up. */
-  async #readUntil(blocks: readonly Address[], end: number): Promise<void> {
+  /** Tries until all was read, the server refuses, or time is up. */
+  async #readUntil(places: readonly Place[], end: number): Promise<void> {
     const { timers, random } = this.#parts;
     for (let failures = 1; ; failures += 1) {
-      const failure = await this.#read(blocks);
+      const failure = await this.#read(places);
       if (failure === undefined) {
         return;
       }
@@ -110,12 +124,15 @@ export class FreshRead implements SharedLedger {
   }
 
   /** The first request that failed, or undefined where none did. */
-  async #read(blocks: readonly Address[]): Promise<Failure | undefined> {
+  async #read(places: readonly Place[]): Promise<Failure | undefined> {
     const { api, cache, gate } = this.#parts;
-    const reads =
-      blocks.length <= FEW_BLOCKS
-        ? blocks.map((first) => () => this.#readOne(first))
-        : networkLists(blocks).map((networks) => () => listBlocks(api, cache, networks));
+    const blocks = places.flatMap((place) => ('block' in place ? [place.block] : []));
+    const networks = places.flatMap((place) => ('network' in place ? [place.network] : []));
+    const reads = blocks.map((block) => () => this.#readOne(block));
+    for (let at = 0; at < networks.length; at += NETWORKS_PER_LIST) {
+      const some = networks.slice(at, at + NETWORKS_PER_LIST);
+      reads.push(() => listBlocks(api, cache, some));
+    }
     const outcomes = await Promise.all(reads.map((read) => gate.run(read)));
     return outcomes.find((outcome) => outcome.kind !== 'ok');
   }
@@ -147,13 +164,24 @@ export class FreshRead implements SharedLedger {
 
 type Failure = Exclude<ApiOutcome<void>, { readonly kind: 'ok' }>;
 
-function networkLists(blocks: readonly Address[]): string[][] {
-  const networks = [...new Set(blocks.map(coarseNetwork))];
-  const lists: string[][] = [];
-  for (let at = 0; at < networks.length; at += NETWORKS_PER_LIST) {
-    lists.push(networks.slice(at, at + NETWORKS_PER_LIST));
+/** The blocks that the addresses lie in, or undefined where they are more than a few. */
+function fewBlocksOf(addresses: readonly RangeSet[]): Address[] | undefined {
+  const blocks = new Map<string, Address>();
+  for (const set of addresses) {
+    for (const { first, last } of set.ranges()) {
+      const end = blockOf(last);
+      for (let block = blockOf(first); ; block = addToAddress(block, SLOTS)) {
+        blocks.set(blockCidrText(block), block);
+        if (blocks.size > FEW_BLOCKS) {
+          return undefined;
+        }
+        if (equalAddresses(block, end)) {
+          break;
+        }
+      }
+    }
   }
-  return lists;
+  return [...blocks.values()];
 }
 
 function awayError(reason: string): OrbweaverError {

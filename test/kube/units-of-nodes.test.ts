@@ -1,6 +1,7 @@
 /** Affinity units of Calico's pools, where each node has an agent of its own (reference/calico.md 4.2–4.5). */
 import { describe, expect, test } from 'vitest';
 import type { UnitRules } from '../../src/dialect/pool.ts';
+import type { PatchOperation } from '../../src/kube/api.ts';
 import { formatAddress } from '../../src/net/address.ts';
 import { formatCidr, cidrOf as networkOf } from '../../src/net/cidr.ts';
 import { storedClaims } from '../support/block-lines.ts';
@@ -38,6 +39,11 @@ async function units(fleet: NodeFleet): Promise<string[]> {
   return [...node!.ledger.units(cidrOf('10.0.0.0/8'))].map(
     ({ cidr, node: owner }) => `${formatCidr(cidr)} ${owner}`,
   );
+}
+
+/** The text of a line in etcd, of an address in the block at 10.0.0.0. */
+function storedText(fleet: NodeFleet, address: string): string | undefined {
+  return fleet.server.blocks.get('10-0-0-0-26')?.spec.slots[address.slice('10.0.0.'.length)];
 }
 
 /** Claims in a unit of another node. */
@@ -82,12 +88,17 @@ describe('strict affinity over nodes', () => {
     expect(addressesOf(await fleet.during(addOn(a, 'three')))).toBe(NO_BLOCK);
   });
 
-  /** An empty unit of node 0, which node 1 is about to take over: its write is on the way. */
+  /**
+   * Node 0 has two units in one block, of which one is full and one is empty; node 1 is about to take over the empty
+   * one: its write is on the way.
+   */
   async function takeover() {
-    const fleet = await fleetOf(2, '10.0.0.0/30', 30);
+    const fleet = await fleetOf(2, '10.0.0.0/29', 30);
     const [a, b] = fleet.nodes as [SimulatedNode, SimulatedNode];
-    await fleet.during(addOn(a, 'one'));
-    await fleet.during(delOn(a, 'one'));
+    const pods = Array.from({ length: 8 }, (_, at) => `first-${at}`);
+    const given = await fleet.during(Promise.all(pods.map((pod) => addOn(a, pod))));
+    const emptied = pods.filter((_, at) => /^10\.0\.0\.[0-3]$/.test(`${addressesOf(given[at]!)}`));
+    await fleet.during(Promise.all(emptied.map((pod) => delOn(a, pod))));
     await fleet.timers.advance(LONG_MS);
     fleet.server.holds = ({ verb, client }) => verb === 'patch' && client === 'node-1';
     const taking = addOn(b, 'two');
@@ -96,26 +107,55 @@ describe('strict affinity over nodes', () => {
     const [write] = fleet.server.held;
     expect(write?.verb).toBe('patch');
     fleet.server.holds = () => false;
-    return { fleet, a, b, taking, write: write! };
+    // Node 0 asks for another address of the unit than node 1 does, so that no slot is what they meet in.
+    const slot = (write!.body as PatchOperation[])
+      .filter(({ op, path }) => op === 'add' && path.startsWith('/spec/slots/'))
+      .map(({ path }) => Number(path.slice('/spec/slots/'.length)))[0]!;
+    const [taken, other] = [`10.0.0.${slot}`, `10.0.0.${(slot + 1) % 4}`];
+    const ask = () =>
+      fleet.during(a.add({ ...podOn(a, 'three'), config: { runtimeConfig: { ips: [other] } } }));
+    return { fleet, a, taking, write: write!, taken, other, ask };
   }
 
+  const inEmptied = (fleet: NodeFleet) =>
+    storedClaims(fleet.server)
+      .filter(({ address }) => formatCidr(networkOf(address, 30)) === '10.0.0.0/30')
+      .map(({ address, node }) => `${formatAddress(address)} ${node}`);
+
   test('takes no unit over in which its owner has just claimed an address', async () => {
-    const { fleet, a, taking, write } = await takeover();
-    expect((await fleet.during(addOn(a, 'three'))).ok).toBe(true);
+    const { fleet, taking, write, other, ask } = await takeover();
+    expect(addressesOf(await ask())).toEqual([other]);
     write.answer();
     expect(addressesOf(await fleet.during(taking))).toBe(NO_BLOCK);
-    expect(await units(fleet)).toEqual(['10.0.0.0/30 node-0']);
-    expect(storedClaims(fleet.server).map(({ node }) => node)).toEqual(['node-0']);
+    expect(await units(fleet)).toEqual(['10.0.0.0/30 node-0', '10.0.0.4/30 node-0']);
+    expect(inEmptied(fleet)).toEqual([`${other} node-0`]);
+  });
+
+  test('takes no unit over that is in use in another block than its first', async () => {
+    const fleet = await fleetOf(2, '10.0.0.0/25', 25);
+    const [a, b] = fleet.nodes as [SimulatedNode, SimulatedNode];
+    await fleet.during(addOn(a, 'one'));
+    await fleet.during(delOn(a, 'one'));
+    await fleet.timers.advance(LONG_MS);
+    await fleet.during(b.ledger.refresh());
+    const config = { runtimeConfig: { ips: ['10.0.0.100'] } };
+    expect((await fleet.during(a.add({ ...podOn(a, 'two'), config }))).ok).toBe(true);
+    expect(addressesOf(await fleet.during(addOn(b, 'three')))).toBe(NO_BLOCK);
+    expect(await units(fleet)).toEqual(['10.0.0.0/25 node-0']);
   });
 
   test('gives no address out of a unit that has just been taken over', async () => {
-    const { fleet, a, taking, write } = await takeover();
+    const { fleet, a, taking, write, taken, other, ask } = await takeover();
+    write.execute();
     // Node 0 has not heard of it: by what it knows the unit is its own, and there is room.
+    const before = storedText(fleet, other);
+    expect(addressesOf(await ask())).toMatch(/Block host affinity does not match/);
+    expect(storedText(fleet, other), 'nothing was written, and taken back').toBe(before);
+    expect(addressesOf(await fleet.during(addOn(a, 'four')))).toBe(NO_BLOCK);
     write.answer();
     expect((await fleet.during(taking)).ok).toBe(true);
-    expect(addressesOf(await fleet.during(addOn(a, 'three')))).toBe(NO_BLOCK);
-    expect(await units(fleet)).toEqual(['10.0.0.0/30 node-1']);
-    expect(storedClaims(fleet.server).map(({ node }) => node)).toEqual(['node-1']);
+    expect(await units(fleet)).toEqual(['10.0.0.0/30 node-1', '10.0.0.4/30 node-0']);
+    expect(inEmptied(fleet)).toEqual([`${taken} node-1`]);
   });
 });
 
