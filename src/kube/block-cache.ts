@@ -20,7 +20,7 @@ import {
 } from './cached-block.ts';
 import { ClaimIndex } from './claim-index.ts';
 import { firstOfBlock, type IpBlock, unitKey } from './ip-block.ts';
-import { type Kept, keepClaims } from './kept-claims.ts';
+import { type Kept, keepClaims, type Losses } from './kept-claims.ts';
 import { isOlder } from './resource-version.ts';
 
 /** Addresses whose lines, and affinity units whose owners, are others than before. */
@@ -38,7 +38,7 @@ export interface Keeper {
   /** Whether a block stays whole although no claim of the node is in it. */
   usesWhole(first: Address): boolean;
   /** Told of claims that vanished, those that somebody else has now, and what newly cannot be read. */
-  onTrouble(first: Address, trouble: Omit<Kept, 'block'>, faults: readonly Quarantined[]): void;
+  onTrouble(first: Address, trouble: Losses, faults: readonly Quarantined[]): void;
 }
 
 export class BlockCache {

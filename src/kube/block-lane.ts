@@ -15,7 +15,7 @@
 import { OrbweaverError } from '../catalogue/errors.ts';
 import type { SlotConflict, UnitConflict } from '../ipam/ports.ts';
 import { pause, type Timers } from '../ipam/timers.ts';
-import { type Address, slotOf } from '../net/address.ts';
+import { type Address, equalAddresses, slotOf } from '../net/address.ts';
 import type { ApiOutcome, BlockApi } from './api.ts';
 import { backoffMs } from './backoff.ts';
 import type { BlockCache } from './block-cache.ts';
@@ -100,6 +100,15 @@ export class BlockLane {
         }
       },
     };
+  }
+
+  /** Whether the slot is about to be given back, or has been already without an answer. */
+  releases(address: Address): boolean {
+    return this.#entries.some(({ part }) =>
+      part.writes.some(
+        ({ now }) => now.state === 'resting' && equalAddresses(now.address, address),
+      ),
+    );
   }
 
   /** Reads the block. Resolves when the copy is as new as this call, or when the lane closes. */

@@ -11,11 +11,15 @@
 import type { Claim } from '../ipam/ports.ts';
 import { type CachedBlock, type CachedSlot, isQuarantine } from './cached-block.ts';
 
-export interface Kept {
-  readonly block: CachedBlock | undefined;
+/** What a node lost in a block. */
+export interface Losses {
   /** Claims that were not missing before. */
   readonly missing: readonly Claim[];
   readonly taken: readonly { readonly was: Claim; readonly now: Claim }[];
+}
+
+export interface Kept extends Losses {
+  readonly block: CachedBlock | undefined;
 }
 
 /** The block as it is now, with the claims of `node` that are missing in it. */

@@ -38,6 +38,7 @@ import { isRest, type Lost, markDual, outcomeOf, partOf, partsOf } from './commi
 import { containerRef } from './container-ref.ts';
 import { FreshRead } from './fresh-read.ts';
 import type { Intent, Journal } from './journal.ts';
+import type { Losses } from './kept-claims.ts';
 import { OwnClaims, type Trouble } from './own-claims.ts';
 import { RequestGate } from './request-gate.ts';
 import { fateOf, fenceOf, revertOf } from './settle.ts';
@@ -87,7 +88,12 @@ export class KubernetesLedger implements Ledger {
     const keeper = node !== '' && {
       node,
       usesWhole: (first: Address) => this.#lanes.has(blockCidrText(first)),
-      onTrouble: (...news: Parameters<OwnClaims['heed']>) => this.#own.heed(...news),
+      onTrouble: (first: Address, { missing, taken }: Losses, faults: readonly Quarantined[]) => {
+        // Given back by this agent: whoever has it now may.
+        const lane = this.#lanes.get(blockCidrText(first));
+        const lost = taken.filter(({ was }) => !lane?.releases(was.address));
+        this.#own.heed(first, { missing, taken: lost }, faults);
+      },
     };
     this.#cache = new BlockCache((change) => {
       this.#own.follow(change.addresses);

@@ -17,7 +17,7 @@ import { blockCidrText } from '../net/cidr.ts';
 import type { BlockCache } from './block-cache.ts';
 import type { CachedBlock, Quarantined } from './cached-block.ts';
 import { blockName } from './ip-block.ts';
-import type { Kept } from './kept-claims.ts';
+import type { Losses } from './kept-claims.ts';
 
 /** What somebody did to the blocks by hand. */
 export interface Trouble extends Quarantined {
@@ -70,7 +70,7 @@ export class OwnClaims {
   }
 
   /** Deals with what a read of a block showed. */
-  heed(first: Address, trouble: Omit<Kept, 'block'>, faults: readonly Quarantined[]): void {
+  heed(first: Address, trouble: Losses, faults: readonly Quarantined[]): void {
     const block = blockName(first);
     for (const fault of faults) {
       this.#parts.onTrouble({ kind: 'quarantined', ...fault });

@@ -1,6 +1,7 @@
 /** Rule 13 of the claim (DESIGN section 4): blocks and lines that somebody edits or removes by hand. */
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/catalogue/limits.ts';
+import { writeLine } from '../../src/kube/block-line.ts';
 import { addressOf, claimOf, restingOf, writeOf } from '../support/lines.ts';
 import { SimulatedApiServer } from '../support/simulated-api-server.ts';
 import { addressesOf } from '../support/simulated-node.ts';
@@ -180,5 +181,34 @@ describe('rule 13', () => {
       await node.add();
     }
     expect(scene.server.counts.get).toBe(get);
+  });
+
+  test("an address that the node gave back, in a request whose answer was lost, is nobody's loss", async () => {
+    const { scene, node, name } = await removable();
+    scene.hold('patch', 'get');
+    const del = node.del();
+    const release = await scene.request();
+    release.execute();
+    release.lose();
+    scene.putPod('third', 'u1', { node: 'node-2' });
+    const now = claimOf('10.0.0.10', {
+      node: 'node-2',
+      owner: { namespace: 'default', pod: 'third', uid: 'u1' },
+    });
+    const { text, names } = writeLine(now, {});
+    scene.server.edit(name, (block) => ({
+      ...block,
+      spec: {
+        ...block.spec,
+        names: { ...block.spec.names, ...names },
+        slots: { ...block.spec.slots, '10': text },
+      },
+    }));
+    scene.letGo();
+    scene.server.held.find(({ verb }) => verb === 'get')?.answer();
+    await scene.advance(MINUTE);
+    expect((await del).ok).toBe(true);
+    expect(node.troubles).toEqual([]);
+    expect(scene.claims()).toEqual(['10.0.0.10 c1', '10.0.0.11 C9']);
   });
 });
