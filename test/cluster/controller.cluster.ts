@@ -2,6 +2,7 @@
  * The controller on a real control plane. Claims are written by a ledger as an agent has it; pods are objects that
  * no kubelet runs, so that each test says what holds an address.
  */
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Claim, Line } from '../../src/ipam/ports.ts';
 import { systemTimers } from '../../src/ipam/timers.ts';
@@ -14,6 +15,7 @@ import { type ControlPlane, startControlPlane } from './support/control-plane.ts
 import { ControllerProcess } from './support/controller-process.ts';
 import { missingParts } from './support/missing-parts.ts';
 
+const BASE = join(import.meta.dirname, '../../deploy/base');
 const missing = missingParts();
 const title = ['the controller', ...missing].join(': ');
 
@@ -36,13 +38,21 @@ spec: {cidr: 10.40.0.0/24}
 
 describe.skipIf(missing.length > 0)(title, () => {
   let cluster: ControlPlane;
+  let kubeconfig: string;
   let api: ApiServer;
   let ledger: KubernetesLedger;
 
   beforeAll(async () => {
     cluster = await startControlPlane({ components: ['controller-manager'], crds: true });
-    await cluster.kubectl(['create', 'namespace', 'orbweaver']);
+    for (const file of ['namespace.yaml', 'controller-rbac.yaml']) {
+      await cluster.kubectl(['apply', '-f', join(BASE, file)]);
+    }
+    // With the rights of deploy/ and no more.
+    kubeconfig = await cluster.kubeconfigFor(
+      'system:serviceaccount:orbweaver:orbweaver-controller',
+    );
     await cluster.kubectl(['create', 'namespace', 'shop']);
+    await apply(`apiVersion: v1\nkind: Node\nmetadata: {name: node-1}`);
     await apply(POOLS);
     api = ApiServer.fromKubeconfig(cluster.kubeconfig);
     const timers = systemTimers(api.clock);
@@ -61,7 +71,7 @@ describe.skipIf(missing.length > 0)(title, () => {
   });
 
   test('SpiderEndpoint and WorkloadEndpoint, and the counts of pools, as kubectl shows them', async () => {
-    await using controller = await ControllerProcess.start(cluster.kubeconfig);
+    await using controller = await ControllerProcess.start(kubeconfig);
     const uid = await pod('web-0');
     await pod('old-0');
     await claim('10.20.0.10', 'shop-v4', 'web-0', uid);
@@ -111,7 +121,7 @@ describe.skipIf(missing.length > 0)(title, () => {
   });
 
   test('what happened while no controller was there is caught up with, after kill -9', async () => {
-    await using controller = await ControllerProcess.start(cluster.kubeconfig);
+    await using controller = await ControllerProcess.start(kubeconfig);
     const uid = await pod('gone-1');
     await claim('10.20.0.11', 'shop-v4', 'gone-1', uid);
     await until(() => endpoint('gone-1'), '10.20.0.11/16');
@@ -124,7 +134,7 @@ describe.skipIf(missing.length > 0)(title, () => {
     await cluster.kubectl([
       ...['patch', 'se', 'web-0', '-n', 'shop', '--type=merge', '-p', JSON.stringify(edit)],
     ]);
-    await using _next = await ControllerProcess.start(cluster.kubeconfig);
+    await using _next = await ControllerProcess.start(kubeconfig);
     await until(
       () => columns('se', 'shop'),
       [
@@ -136,7 +146,7 @@ describe.skipIf(missing.length > 0)(title, () => {
   });
 
   test('an endpoint and a status edited or deleted by hand come back', async () => {
-    await using _controller = await ControllerProcess.start(cluster.kubeconfig);
+    await using _controller = await ControllerProcess.start(kubeconfig);
     await until(() => endpoint('web-0'), '10.20.0.10/16');
     await cluster.kubectl(['delete', 'se', 'web-0', '-n', 'shop']);
     await until(() => endpoint('web-0'), '10.20.0.10/16');
@@ -147,9 +157,9 @@ describe.skipIf(missing.length > 0)(title, () => {
   });
 
   test('one of two leads; when it is killed or hangs, the other goes on', async () => {
-    await using first = await ControllerProcess.start(cluster.kubeconfig);
+    await using first = await ControllerProcess.start(kubeconfig);
     await until(() => first.figure('orbweaver_controller_leads'), 1);
-    await using second = await ControllerProcess.start(cluster.kubeconfig);
+    await using second = await ControllerProcess.start(kubeconfig);
     await until(() => second.ask('/readyz').then(({ status }) => status), 200);
     expect(await second.figure('orbweaver_controller_leads')).toBe(0);
 
@@ -163,7 +173,7 @@ describe.skipIf(missing.length > 0)(title, () => {
   });
 
   test('a pool deleted while its pods still have addresses goes with the last one', async () => {
-    await using _controller = await ControllerProcess.start(cluster.kubeconfig);
+    await using _controller = await ControllerProcess.start(kubeconfig);
     await apply(`
 apiVersion: spiderpool.spidernet.io/v2beta1
 kind: SpiderIPPool
@@ -183,7 +193,7 @@ spec: {ipVersion: 4, subnet: 10.50.0.0/24, ips: [10.50.0.10-10.50.0.11]}
   });
 
   test('a pool that fills up is named by Events', async () => {
-    await using _controller = await ControllerProcess.start(cluster.kubeconfig);
+    await using _controller = await ControllerProcess.start(kubeconfig);
     await apply(`
 apiVersion: spiderpool.spidernet.io/v2beta1
 kind: SpiderIPPool
@@ -200,7 +210,7 @@ spec: {ipVersion: 4, subnet: 10.60.0.0/24, ips: [10.60.0.10-10.60.0.11]}
   });
 
   test('a slot edited by hand is named', async () => {
-    await using _controller = await ControllerProcess.start(cluster.kubeconfig);
+    await using _controller = await ControllerProcess.start(kubeconfig);
     await pod('edited-0');
     await claim('10.20.1.10', 'shop-v4', 'edited-0');
     const operations = [{ op: 'replace', path: '/spec/slots/10', value: 'free this please' }];
@@ -212,6 +222,30 @@ spec: {ipVersion: 4, subnet: 10.60.0.0/24, ips: [10.60.0.10-10.60.0.11]}
       '10.20.1.10: it is not a line of Orbweaver',
     );
   });
+
+  test('rule 15: what a node that is gone still held is freed, and what a living one holds is not', async () => {
+    await using controller = await ControllerProcess.start(kubeconfig);
+    for (const [address, node] of [
+      ['10.20.2.10', 'never-there'],
+      ['10.20.2.11', 'node-1'],
+    ] as const) {
+      await write(
+        claimOf(address, {
+          pool: 'shop-v4',
+          node,
+          owner: { namespace: 'shop', pod: `on-${node}`, uid: 'uid' },
+        }),
+      );
+    }
+    await until(() => endpoint('on-never-there'), '10.20.2.10/16');
+    await until(() => controller.figure('orbweaver_controller_freed_total'), 1, 200_000);
+    await ledger.refresh();
+    const states = ['10.20.2.10', '10.20.2.11'].map(
+      (address) => ledger.line(claimOf(address).address)?.state,
+    );
+    expect(states).toEqual(['resting', 'claimed']);
+    await until(() => endpoint('on-never-there'), undefined);
+  }, 300_000);
 
   async function apply(manifests: string): Promise<void> {
     await cluster.kubectl(['apply', '-f', '-'], manifests);
@@ -286,8 +320,8 @@ spec: {ipVersion: 4, subnet: 10.60.0.0/24, ips: [10.60.0.10-10.60.0.11]}
 });
 
 /** Waits until what is read is as expected. */
-async function until<T>(read: () => Promise<T>, expected: T): Promise<void> {
+async function until<T>(read: () => Promise<T>, expected: T, timeout = 45_000): Promise<void> {
   await expect
-    .poll(() => read().catch(() => undefined), { timeout: 45_000, interval: 200 })
+    .poll(() => read().catch(() => undefined), { timeout, interval: 200 })
     .toEqual(expected);
 }
