@@ -19,7 +19,7 @@ import { OwnNodeFreeing } from '../ipam/own-node-freeing.ts';
 import type { Parts } from '../ipam/parts.ts';
 import { PromisedDels } from '../ipam/promised-dels.ts';
 import type { CallRecord } from '../ipam/service.ts';
-import { systemTimers, type Timers } from '../ipam/timers.ts';
+import { pause, systemTimers, type Timers } from '../ipam/timers.ts';
 import { agentId } from '../kube/agent-id.ts';
 import { ApiServer } from '../kube/api-server.ts';
 import { BlockServer } from '../kube/block-server.ts';
@@ -45,6 +45,9 @@ export interface KubernetesBackendOptions {
   readonly criSocket?: string;
 }
 
+/** A start that failed is tried again after this many milliseconds. */
+const AGAIN_MS = 5_000;
+
 /**
  * Verbs that name one attachment and give nothing out: they are served also by an agent that does not hold the
  * Lease. GC is not one of them: what this machine's runtime does not list may be another machine's.
@@ -68,6 +71,8 @@ export class KubernetesBackend implements Backend {
   #freeing: OwnNodeFreeing | undefined;
   #sandboxes: RuntimeSandboxes | undefined;
   #commands: CommandParts | undefined;
+  /** Why the last try to read everything came to nothing. */
+  #failure: string | undefined;
   #closed = false;
 
   /** Throws KUBECONFIG_INVALID. */
@@ -95,6 +100,9 @@ export class KubernetesBackend implements Backend {
   }
 
   get waiting(): string {
+    if (this.#failure !== undefined) {
+      return this.#failure;
+    }
     if (this.#lease?.refusal !== undefined) {
       return this.#lease.refusal;
     }
@@ -129,11 +137,7 @@ export class KubernetesBackend implements Backend {
       onRefused: (reason) => this.#log.warn({ reason }, 'Events of pods cannot be written'),
     });
     this.#lease.start();
-    this.#read(host).catch((error) => {
-      if (!this.#closed) {
-        this.#log.error({ error: String(error) }, 'the agent could not read the API server');
-      }
-    });
+    void this.#readUntilDone(host);
   }
 
   refusal(verb: string): string | undefined | Promise<string | undefined> {
@@ -163,6 +167,23 @@ export class KubernetesBackend implements Backend {
     this.#ledger?.close();
     await this.#api.close();
     this.#journal?.close();
+  }
+
+  /** An API server that is away is waited for inside; what fails otherwise, the journal's disk say, is tried again. */
+  async #readUntilDone(host: Host): Promise<void> {
+    while (!this.#closed) {
+      try {
+        await this.#read(host);
+        return;
+      } catch (error) {
+        this.#cluster?.close();
+        this.#failure = error instanceof Error ? error.message : String(error);
+        if (!this.#closed) {
+          this.#log.error({ error: String(error) }, 'the agent could not start to serve');
+          await pause(this.#timers, AGAIN_MS);
+        }
+      }
+    }
   }
 
   async #read(host: Host): Promise<void> {
