@@ -1,12 +1,8 @@
 /**
  * The ledger of a cluster: claims are lines of IPBlocks, written by JSON Patch (DESIGN section 4).
  *
- *     commit ─ journal (fsync) ─┬─ lane of block A ─┬─ all landed ─────────────────► durable
- *                               └─ lane of block B ─┴─ one lost: take the others back ► lost
- *     no outcome in time: the caller hears so, the lanes go on until it stands (rule 2), what landed is taken back
- *
- * A commit over several blocks is several patches, so for a moment a part of it may stand alone; its caller is
- * answered only when all stand, or none does. After a crash in between, `open` finishes that from the journal.
+ *     reads ──── copy of the blocks ◄── lists, answers to writes, rounds over the own blocks
+ *     commit ─── commits ─── one lane per block ─── API server
  */
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { LIMITS } from '../catalogue/limits.ts';
@@ -23,25 +19,24 @@ import type {
   UnitWrite,
 } from '../ipam/ports.ts';
 import { pause, type Timers } from '../ipam/timers.ts';
-import { UnsettledError } from '../ipam/unsettled.ts';
-import { type Address, blockOf, equalAddresses } from '../net/address.ts';
-import { blockCidrText, type Cidr, cidrContains } from '../net/cidr.ts';
+import { type Address, blockOf } from '../net/address.ts';
+import { blockCidrText, type Cidr } from '../net/cidr.ts';
 import type { BlockApi } from './api.ts';
 import { backoffMs } from './backoff.ts';
 import { BlockCache, type ChangeListener } from './block-cache.ts';
-import { BlockLane, type Ticket } from './block-lane.ts';
+import { BlockLane } from './block-lane.ts';
 import { writeLine, writeUnit } from './block-line.ts';
 import { listBlocks } from './block-list.ts';
-import { judge, type Part } from './block-patch.ts';
+import { judge } from './block-patch.ts';
 import type { Quarantined } from './cached-block.ts';
-import { isRest, type Lost, markDual, outcomeOf, partOf, partsOf } from './commit-parts.ts';
+import { markDual, outcomeOf, partOf } from './commit-parts.ts';
+import { Commits } from './commits.ts';
 import { containerRef } from './container-ref.ts';
 import { FreshRead } from './fresh-read.ts';
-import type { Intent, Journal } from './journal.ts';
+import type { Journal } from './journal.ts';
 import type { Losses } from './kept-claims.ts';
 import { OwnClaims, type Trouble } from './own-claims.ts';
 import { RequestGate } from './request-gate.ts';
-import { fateOf, fenceOf, revertOf } from './settle.ts';
 
 export interface KubernetesLedgerParts {
   readonly api: BlockApi;
@@ -60,22 +55,11 @@ export interface KubernetesLedgerParts {
   readonly onTrouble?: (trouble: Trouble) => void;
 }
 
-/** A commit on its way. */
-interface Attempt {
-  readonly writes: readonly SlotWrite[];
-  readonly units: readonly UnitWrite[];
-  /** What is called off when the commit is given up. */
-  readonly tickets: Ticket[];
-  /** Nobody waits for it any more. */
-  abandoned: boolean;
-  /** Its outcome stands. */
-  over: boolean;
-}
-
 export class KubernetesLedger implements Ledger {
   readonly #parts: KubernetesLedgerParts;
   readonly #cache: BlockCache;
   readonly #own: OwnClaims;
+  readonly #commits: Commits;
   readonly #gate = new RequestGate(LIMITS.apiRequestsMax);
   readonly #lanes = new Map<string, BlockLane>();
   readonly shared: SharedLedger;
@@ -102,9 +86,17 @@ export class KubernetesLedger implements Ledger {
     this.#own = new OwnClaims({
       cache: this.#cache,
       timers,
-      rewrite: (writes) => this.#rewrite(writes),
+      rewrite: (writes) => this.#commits.rewrite(writes),
       look: (first) => void this.#lane(first).look(),
       onTrouble,
+    });
+    this.#commits = new Commits({
+      journal: parts.journal,
+      timers,
+      cache: this.#cache,
+      submit: (part) => this.#lane(part.first).submit(part),
+      look: (first) => this.#lane(first).look(),
+      isClosed: () => this.#closed,
     });
     this.shared = new FreshRead({ api, cache: this.#cache, gate: this.#gate, timers, random });
   }
@@ -117,7 +109,7 @@ export class KubernetesLedger implements Ledger {
     const ledger = new KubernetesLedger(parts);
     const intents = parts.journal.open();
     await ledger.refresh();
-    await Promise.all(intents.map((intent) => ledger.#recover(intent)));
+    await Promise.all(intents.map((intent) => ledger.#commits.recover(intent)));
     if ((parts.node ?? '') !== '') {
       ledger.#own.start();
       ledger.#listAgain();
@@ -156,8 +148,7 @@ export class KubernetesLedger implements Ledger {
     if (known !== undefined) {
       return known;
     }
-    const attempt: Attempt = { writes, units, tickets: [], abandoned: false, over: false };
-    return this.#waitFor(attempt, this.#land(attempt));
+    return this.#commits.run(writes, units);
   }
 
   /**
@@ -247,158 +238,6 @@ export class KubernetesLedger implements Ledger {
       .map((part) => judge(part, this.#cache.block(part.first)));
     const lost = ends.filter((end) => end.kind === 'lost');
     return lost.length === 0 ? undefined : outcomeOf(lost);
-  }
-
-  /** Answers in time, with an UnsettledError where the outcome does not stand by then. */
-  #waitFor(attempt: Attempt, landing: Promise<CommitOutcome>): Promise<CommitOutcome> {
-    return new Promise((resolve, reject) => {
-      const callOff = this.#parts.timers.after(LIMITS.apiCommitMs, () => {
-        if (attempt.over) {
-          return;
-        }
-        attempt.abandoned = true;
-        const settled = landing.then(
-          () => {},
-          () => {},
-        );
-        reject(
-          new UnsettledError(
-            `the API server did not answer within ${LIMITS.apiCommitMs} ms`,
-            settled,
-          ),
-        );
-        for (const ticket of attempt.tickets) {
-          ticket.cancel();
-        }
-      });
-      landing.then(resolve, reject).finally(callOff);
-    });
-  }
-
-  async #land(attempt: Attempt): Promise<CommitOutcome> {
-    const ending = attempt.writes.every(isRest) ? 'finish' : 'undo';
-    const id = await this.#parts.journal.begin(attempt.writes, ending);
-    let lost: Lost[];
-    try {
-      lost = await this.#sendAll(attempt);
-    } catch (error) {
-      if (!this.#closed) {
-        await this.#takeBack(attempt.writes);
-        this.#parts.journal.end(id);
-      }
-      attempt.over = true;
-      throw error;
-    }
-    if (lost.length > 0 || attempt.abandoned) {
-      await this.#takeBack(attempt.writes);
-    }
-    attempt.over = true;
-    this.#parts.journal.end(id);
-    return outcomeOf(lost);
-  }
-
-  /** Units whose slots lie in other blocks than their own go first, so that no slot lands without its owner. */
-  async #sendAll(attempt: Attempt): Promise<Lost[]> {
-    const { writes, units } = attempt;
-    const ahead = units.filter(({ now }) =>
-      writes.some(
-        ({ now: { address } }) =>
-          cidrContains(now.cidr, address) &&
-          !equalAddresses(blockOf(address), blockOf(now.cidr.first)),
-      ),
-    );
-    const lost = await this.#sendParts(attempt, partsOf([], ahead));
-    if (lost.length > 0 || attempt.abandoned) {
-      return lost;
-    }
-    const others = units.filter((unit) => !ahead.includes(unit));
-    return this.#sendParts(attempt, partsOf(writes, others));
-  }
-
-  async #sendParts(attempt: Attempt, parts: readonly Part[]): Promise<Lost[]> {
-    if (attempt.abandoned) {
-      return [];
-    }
-    const tickets = parts.map((part) => this.#submit(part));
-    // A release goes on to its end: given up half-way it would leave half a claim for the pod's next container.
-    attempt.tickets.push(...tickets.filter((_, at) => !parts[at]!.writes.every(isRest)));
-    // All ends are awaited, also when one is a refusal: what is to be taken back must be known.
-    const ends = await Promise.allSettled(tickets.map(({ end }) => end));
-    const refusal = ends.find((end) => end.status === 'rejected');
-    if (refusal !== undefined) {
-      throw refusal.reason;
-    }
-    return ends.flatMap((end) =>
-      end.status === 'fulfilled' && end.value.kind === 'lost' ? [end.value] : [],
-    );
-  }
-
-  /** Claims of a commit that landed although the commit does not stand (I5); resolves when none is left. */
-  async #takeBack(writes: readonly SlotWrite[]): Promise<void> {
-    const back = writes
-      .filter((write) => this.#fate(write) === 'landed')
-      .flatMap((write) => revertOf(write, this.#parts.timers.now()) ?? []);
-    if (back.length === 0) {
-      return;
-    }
-    const { journal } = this.#parts;
-    // The claims may look answered to the agent's next life, so that this was begun is kept for it. Without a
-    // disk it is done all the same: the other fault, a crash, would have to come too.
-    const id = await journal.begin(back, 'finish').catch(() => undefined);
-    const tickets = partsOf(back, []).map((part) => this.#submit(part));
-    await Promise.allSettled(tickets.map(({ end }) => end));
-    if (id !== undefined && !this.#closed) {
-      journal.end(id);
-    }
-  }
-
-  /**
-   * Rule 2 for an intent of an earlier life, whose requests may still be on their way. What is to be finished is;
-   * of anything else, what has not landed is kept out, and then what has is taken back: not all of it stands, so
-   * it was not answered. (An intent leaves the journal soon after its answer, and no later than the agent writes
-   * again: nobody else frees a claim so soon.)
-   */
-  async #recover({ id, writes, ending }: Intent): Promise<void> {
-    const blocks = partsOf(writes, []).map(({ first }) => first);
-    const brief = blocks.filter((first) => this.#cache.isBrief(first));
-    await Promise.all(brief.map((first) => this.#lane(first).look()));
-    for (;;) {
-      const open = writes.filter((write) => this.#fate(write) === 'open');
-      if (open.length === 0) {
-        break;
-      }
-      const { timers } = this.#parts;
-      const fences = open.map((write) =>
-        ending === 'finish' ? write : fenceOf(write, this.line(write.now.address), timers.now()),
-      );
-      await Promise.all(partsOf(fences, []).map((part) => this.#submit(part).end));
-    }
-    if (ending === 'undo' && writes.some((write) => this.#fate(write) !== 'landed')) {
-      await this.#takeBack(writes);
-    }
-    this.#parts.journal.end(id);
-  }
-
-  #fate(write: SlotWrite): ReturnType<typeof fateOf> {
-    return fateOf(write, this.line(write.now.address));
-  }
-
-  /** Writes over own claims that their block lost. */
-  async #rewrite(writes: readonly SlotWrite[]): Promise<boolean> {
-    const { journal } = this.#parts;
-    // To the agent's next life these slots are empty.
-    const id = await journal.begin(
-      writes.map(({ now }) => ({ was: undefined, now })),
-      'finish',
-    );
-    const tickets = partsOf(writes, []).map((part) => this.#submit(part));
-    const ends = await Promise.all(tickets.map(({ end }) => end));
-    journal.end(id);
-    return ends.every(({ kind }) => kind === 'landed');
-  }
-
-  #submit(part: Part): Ticket {
-    return this.#lane(part.first).submit(part);
   }
 
   #lane(first: Address): BlockLane {
