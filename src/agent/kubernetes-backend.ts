@@ -12,7 +12,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { OrbweaverError } from '../catalogue/errors.ts';
-import { RuntimeSandboxes } from '../cri/runtime-sandboxes.ts';
+import type { RuntimeSandboxes } from '../cri/runtime-sandboxes.ts';
 import type { Log } from '../http/log.ts';
 import { Allocator } from '../ipam/allocator.ts';
 import { OwnNodeFreeing } from '../ipam/own-node-freeing.ts';
@@ -209,11 +209,15 @@ export class KubernetesBackend implements Backend {
       onTrouble: ({ kind, place, block, fault }) =>
         this.#log.error({ kind, place, block, fault }, 'an IPBlock was edited by hand'),
     });
+    const { criSocket } = this.#options;
+    const runtime = criSocket === undefined ? undefined : await connectRuntime(criSocket);
     if (this.#closed) {
       ledger.close();
+      runtime?.close();
       return;
     }
     this.#ledger = ledger;
+    this.#sandboxes = runtime;
     if (cluster.get('Node', '', node) === undefined) {
       this.#log.error(
         { node },
@@ -228,7 +232,7 @@ export class KubernetesBackend implements Backend {
       ...clusterCommands({ cluster, ledger, allocator }),
       look: (own) => look.take(own),
     };
-    const freeing = this.#free(use, timers);
+    const freeing = this.#free(use, timers, runtime);
     cluster.onPodGone((namespace, name, deleted) => {
       freeing.onPodGone(namespace, name);
       if (deleted) {
@@ -240,10 +244,7 @@ export class KubernetesBackend implements Backend {
   }
 
   /** What no DEL came for (rule 15); without the runtime's socket, only what is kept for pods that have ended. */
-  #free(use: Parts, timers: Timers): OwnNodeFreeing {
-    const { criSocket } = this.#options;
-    const runtime = criSocket === undefined ? undefined : new RuntimeSandboxes(criSocket);
-    this.#sandboxes = runtime;
+  #free(use: Parts, timers: Timers, runtime: RuntimeSandboxes | undefined): OwnNodeFreeing {
     this.#freeing = new OwnNodeFreeing({
       use,
       timers,
@@ -276,4 +277,10 @@ export class KubernetesBackend implements Backend {
       this.#log.error({ reason: refusal }, 'no ADD is served');
     }
   }
+}
+
+/** The gRPC library takes memory that an agent without a runtime's socket need not have. */
+async function connectRuntime(socket: string): Promise<RuntimeSandboxes> {
+  const { RuntimeSandboxes } = await import('../cri/runtime-sandboxes.ts');
+  return new RuntimeSandboxes(socket);
 }
