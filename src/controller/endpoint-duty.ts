@@ -41,7 +41,7 @@ export interface EndpointDutyParts {
   /** Monotonic. */
   readonly timers: Timers;
   readonly random: () => number;
-  readonly log: Pick<Log, 'warn' | 'info'>;
+  readonly log: Pick<Log, 'error' | 'warn' | 'info'>;
 }
 
 const FORMS = ['SpiderEndpoint', 'SpiderpoolV1WorkloadEndpoint'] as const;
@@ -78,6 +78,8 @@ export class EndpointDuty implements Duty {
       random: parts.random,
       delayMs: LIMITS.endpointDelayMs,
       workers: LIMITS.projectionWorkers,
+      onFault: (key, error) =>
+        parts.log.error({ key, error: String(error) }, 'could not be brought in line'),
       work: (key) => this.#work(key),
     });
   }

@@ -45,7 +45,7 @@ export interface PoolDutyParts {
   /** For the times in conditions. */
   readonly clock: Clock;
   readonly random: () => number;
-  readonly log: Pick<Log, 'warn' | 'info'>;
+  readonly log: Pick<Log, 'error' | 'warn' | 'info'>;
 }
 
 interface Condition {
@@ -61,6 +61,14 @@ const FINALIZER: Readonly<Record<PoolKind, string>> = {
   SpiderpoolV1IPPool: SPIDER_FINALIZER,
   CalicoIPPool: CALICO_FINALIZER,
 };
+
+/** What was written last, what the server made of it, and from when on it may be written again. */
+interface Written {
+  readonly uid: string;
+  readonly wanted: Fields;
+  readonly stored: unknown;
+  readonly notBefore: number;
+}
 
 /** The conditions that are written here; others are left as they are. */
 const OWN_CONDITIONS: ReadonlySet<unknown> = new Set(['AllocatedIPsShown', 'Allocatable', 'Valid']);
@@ -78,8 +86,7 @@ export class PoolDuty implements Duty {
   readonly #parts: PoolDutyParts;
   readonly #queue: WorkQueue;
   readonly #refusals: Refusals;
-  /** By uid: what was written last, what the server made of it, and from when on it may be written again. */
-  readonly #written = new Map<string, { wanted: Fields; stored: unknown; notBefore: number }>();
+  readonly #written = new Map<string, Written>();
 
   constructor(parts: PoolDutyParts) {
     this.#parts = parts;
@@ -89,6 +96,8 @@ export class PoolDuty implements Duty {
       random: parts.random,
       delayMs: LIMITS.poolStatusDelayMs,
       workers: LIMITS.projectionWorkers,
+      onFault: (key, error) =>
+        parts.log.error({ key, error: String(error) }, 'could not be brought in line'),
       work: (key) => (key === ALL ? this.#queueAll() : this.#work(nameOfKey(key))),
     });
   }
@@ -146,6 +155,7 @@ export class PoolDuty implements Duty {
     const object = pools.object(name);
     if (object === undefined) {
       alarm.forget(keyOf(name));
+      this.#written.delete(keyOf(name));
       return 'done';
     }
     const pool = pools.pool(name);
@@ -194,7 +204,8 @@ export class PoolDuty implements Duty {
   ): Promise<WorkEnd> {
     const { access, timers } = this.#parts;
     const uid = object.metadata.uid ?? '';
-    const before = this.#written.get(uid);
+    const last = this.#written.get(keyOf(name));
+    const before = last?.uid === uid ? last : undefined;
     const present = (object.status ?? {}) as Fields;
     const settled =
       before !== undefined &&
@@ -216,7 +227,7 @@ export class PoolDuty implements Duty {
       const records = allocatedIPs === undefined ? 0 : held;
       const notBefore = timers.now() + records * LIMITS.poolStatusRecordMs;
       const stored = ownPart((outcome.value.status ?? {}) as Fields);
-      this.#written.set(uid, { wanted, stored, notBefore });
+      this.#written.set(keyOf(name), { uid, wanted, stored, notBefore });
     }
     return endOf(outcome, this.#refusals, `the status of a ${name.kind}`, name.name);
   }

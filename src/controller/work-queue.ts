@@ -20,8 +20,10 @@ export interface WorkQueueParts {
   readonly delayMs: number;
   /** Pieces of work at a time. */
   readonly workers: number;
-  /** Brings one key in line with what is known when it is called. Never rejects. */
+  /** Brings one key in line with what is known when it is called. */
   work(key: string): Promise<WorkEnd>;
+  /** Told what a piece of work rejected with: it is left until its key changes again. */
+  onFault(key: string, error: unknown): void;
 }
 
 /**
@@ -112,7 +114,10 @@ export class WorkQueue {
 
   async #run(key: string): Promise<void> {
     this.#running.add(key);
-    const end = await this.#parts.work(key);
+    const end = await this.#parts.work(key).catch((error): WorkEnd => {
+      this.#parts.onFault(key, error);
+      return 'done';
+    });
     this.#running.delete(key);
     if (end === 'away') {
       const { timers, random } = this.#parts;

@@ -8,18 +8,20 @@ const DELAY_MS = 100;
 function queue(workers: number, end: (key: string) => WorkEnd | Promise<WorkEnd> = () => 'done') {
   const timers = new VirtualTimers();
   const begun: string[] = [];
+  const faults: string[] = [];
   const made = new WorkQueue({
     timers,
     random: () => 0.5,
     delayMs: DELAY_MS,
     workers,
+    onFault: (key, error) => faults.push(`${key}: ${String(error)}`),
     work: async (key) => {
       begun.push(`${key} ${timers.now() - start}`);
       return end(key);
     },
   });
   const start = timers.now();
-  return { timers, begun, queue: made };
+  return { timers, begun, faults, queue: made };
 }
 
 test('many changes of one key are one piece of work, after the first one has waited', async () => {
@@ -122,6 +124,25 @@ test('very many pieces leave room for everything else in between', async () => {
   await timers.advance(1_000);
   expect(begun).toHaveLength(1_000);
   expect(turns).toBeGreaterThan(5);
+});
+
+test('a fault in one piece of work is told, and the others go on', async () => {
+  const {
+    timers,
+    begun,
+    faults,
+    queue: q,
+  } = queue(1, (key) => {
+    if (key === 'a') {
+      throw new Error('broken');
+    }
+    return 'done';
+  });
+  q.add('a');
+  q.add('b');
+  await timers.advance(1_000);
+  expect(begun).toEqual(['a 100', 'b 100']);
+  expect(faults).toEqual(['a: Error: broken']);
 });
 
 test('closed, it begins nothing more and waits for what runs', async () => {
