@@ -3,15 +3,22 @@ import { join } from 'node:path';
 import type { CheckResponse, ObjectsResponse } from '../../agent/protocol.ts';
 import type { KindId } from '../../dialect/kinds.ts';
 import type { KubeObject } from '../../dialect/kube-object.ts';
-import { controllerOf } from '../../dialect/pod-owner.ts';
-import { type Address, compareAddresses, formatAddress, parseAddress } from '../../net/address.ts';
-import { type Cidr, cidrContains, formatCidr, parseCidr } from '../../net/cidr.ts';
 import { AgentClient } from '../agent-client.ts';
 import { PACKAGE_FOLDER } from '../package-folder.ts';
 import { openProgress } from '../progress.ts';
 import type { Shell } from '../shell.ts';
 import { alignedTable } from '../table.ts';
 import type { CallOutcome, ContainerRuntime } from './container-runtime.ts';
+import {
+  type Expect,
+  type Holder,
+  judgeAddresses,
+  judgeBlocks,
+  nameOf,
+  nodeOf,
+  podsOf,
+  type Verdict,
+} from './expectations.ts';
 import { type Narrator, shellLine } from './narrator.ts';
 import type { Step, Story } from './story.ts';
 
@@ -37,8 +44,6 @@ const LEFT_KINDS: readonly KindId[] = [
   'SpiderpoolV1IPPool',
   'CalicoIPPool',
 ];
-
-type Expect<K extends Step['kind']> = Extract<Step, { kind: K }>;
 
 export class Guide {
   readonly #parts: GuideParts;
@@ -128,13 +133,7 @@ export class Guide {
 
   /** The applied pods, of one workload or of all. */
   async pods(workload?: string): Promise<readonly KubeObject[]> {
-    const pods = await this.#objects('Pod');
-    const [name, namespace] = workload?.split('/').reverse() ?? [];
-    return pods.filter(
-      (pod) =>
-        (name === undefined || workloadOf(pod) === name) &&
-        (namespace === undefined || pod.metadata.namespace === namespace),
-    );
+    return podsOf(await this.#objects('Pod'), workload);
   }
 
   async #objects(kind: KindId): Promise<readonly KubeObject[]> {
@@ -221,41 +220,19 @@ export class Guide {
   }
 
   async #expectAddresses(step: Expect<'expect-addresses'>): Promise<void> {
-    const { workload, count, first, last, of } = step;
-    const { runtime } = this.#parts;
-    const family = familyOfText(first);
-    const held = (await this.pods(workload))
-      .filter((pod) => of.node === undefined || nodeOf(pod) === of.node)
-      .flatMap((pod) => runtime.addressesOf(pod, of.interfaceName))
-      .filter((address) => familyOfText(address) === family);
-    const within = held.filter((address) => isWithin(address, first, last));
-    const where = `${of.node === undefined ? '' : ` on ${of.node}`}${of.interfaceName === undefined ? '' : `, ${of.interfaceName},`}`;
-    this.#fact(
-      within.length === count && held.length === count && new Set(held).size === count,
-      `${held.length} of ${count} pods of ${workload}${where} hold addresses of ${first}-${last}, no two alike`,
-    );
+    this.#judge(judgeAddresses(step, await this.#holders(step.workload, step.of.interfaceName)));
   }
 
   async #expectBlocks(step: Expect<'expect-blocks'>): Promise<void> {
-    const { workload, pool, prefix, nodes, pods } = step;
+    this.#judge(judgeBlocks(step, await this.#holders(step.workload)));
+  }
+
+  async #holders(workload: string, interfaceName?: string): Promise<Holder[]> {
     const { runtime } = this.#parts;
-    const around = parseCidr(pool)!.cidr;
-    const blocks = new Map<string, Set<string>>();
-    let held = 0;
-    for (const pod of await this.pods(workload)) {
-      for (const address of runtime.addressesOf(pod).map((text) => parseAddress(bare(text))!)) {
-        const block = cidrAround(address, prefix);
-        const ofNode = blocks.get(nodeOf(pod)) ?? new Set();
-        blocks.set(nodeOf(pod), ofNode.add(formatCidr(block)));
-        held += cidrContains(around, address) ? 1 : 0;
-      }
-    }
-    const all = [...blocks.values()].flatMap((ofNode) => [...ofNode]);
-    this.#fact(
-      held === pods && blocks.size === nodes && new Set(all).size === nodes && all.length === nodes,
-      `${held} of ${pods} pods of ${workload} hold addresses of ${pool}: ` +
-        [...blocks].map(([node, ofNode]) => `${node} of ${[...ofNode].join(' and ')}`).join(', '),
-    );
+    return (await this.pods(workload)).map((pod) => ({
+      node: nodeOf(pod),
+      addresses: runtime.addressesOf(pod, interfaceName),
+    }));
   }
 
   async #expectRefused({ workload, count, message }: Expect<'expect-refused'>): Promise<void> {
@@ -282,45 +259,12 @@ export class Guide {
     );
   }
 
+  #judge({ holds, text }: Verdict): void {
+    this.#fact(holds, text);
+  }
+
   #fact(holds: boolean, text: string): void {
     this.#parts.narrator.fact(holds, text);
     this.#failures += holds ? 0 : 1;
   }
-}
-
-function nameOf({ metadata }: KubeObject): string {
-  return `${metadata.namespace}/${metadata.name}`;
-}
-
-/** The Deployment, StatefulSet, … that the pod is of; a bare pod's own name. */
-function workloadOf(pod: KubeObject): string {
-  const owner = controllerOf(pod);
-  const hash = pod.metadata.labels?.['pod-template-hash'];
-  return owner === undefined
-    ? pod.metadata.name
-    : hash === undefined || owner.kind !== 'ReplicaSet'
-      ? owner.name
-      : owner.name.slice(0, -`-${hash}`.length);
-}
-
-function nodeOf({ spec }: KubeObject): string {
-  return (spec as { nodeName?: string } | undefined)?.nodeName ?? '';
-}
-
-function bare(address: string): string {
-  return address.split('/')[0]!;
-}
-
-function familyOfText(address: string): 4 | 6 {
-  return address.includes(':') ? 6 : 4;
-}
-
-function cidrAround(address: Address, prefix: number): Cidr {
-  return parseCidr(`${formatAddress(address)}/${prefix}`)!.cidr;
-}
-
-/** `address` with or without a prefix length. */
-function isWithin(address: string, first: string, last: string): boolean {
-  const [at, from, to] = [bare(address), first, last].map(parseAddress);
-  return compareAddresses(at!, from!) >= 0 && compareAddresses(at!, to!) <= 0;
 }

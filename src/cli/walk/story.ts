@@ -25,7 +25,8 @@ export type Step =
   | {
       readonly kind: 'expect-addresses';
       readonly workload: string;
-      readonly count: number;
+      /** `all`: of as many pods as there are, at least one. */
+      readonly count: number | 'all';
       readonly first: string;
       readonly last: string;
       readonly of: PartOf;
@@ -110,7 +111,7 @@ export function ping(workload: string): Step {
  */
 export function expectAddresses(
   workload: string,
-  count: number,
+  count: number | 'all',
   first: string,
   last: string,
   of: PartOf = {},
