@@ -24,8 +24,8 @@ const OWNER = 'orbweaver';
 /** Digest of the definition that was written last: the server fills in more than was written. */
 const DIGEST_ANNOTATION = 'ipam.orbweaver.dev/definition';
 const AGAIN_MS = 1_000;
-const ESTABLISHED_POLL_MS = 100;
-const ESTABLISHED_POLLS_MAX = 100;
+const SERVED_POLL_MS = 100;
+const SERVED_POLLS_MAX = 100;
 
 export interface CrdInstallParts {
   readonly api: Pick<ApiServer, 'request'>;
@@ -63,8 +63,13 @@ export async function installCrds(parts: CrdInstallParts): Promise<CrdReport> {
       report.faults.push(`${crd.metadata.name}: ${why}`);
     }
   }
-  for (const name of [...report.created, ...report.updated]) {
-    await established(parts, name);
+  // Also what another replica made a moment ago: whoever looks for a kind too early looks again only much later.
+  for (const crd of definitions(parts.folder)) {
+    const { name } = crd.metadata;
+    const inDoubt = (fault: string) => fault.startsWith(`${name}: `);
+    if (!report.foreign.includes(name) && !report.faults.some(inDoubt)) {
+      await served(parts, crd);
+    }
   }
   return report;
 }
@@ -181,19 +186,12 @@ async function isServed(
   return false;
 }
 
-async function established({ objects, timers }: CrdInstallParts, name: string): Promise<void> {
-  for (let polls = 0; polls < ESTABLISHED_POLLS_MAX; polls += 1) {
-    const found = await objects.get(CUSTOM_RESOURCE_DEFINITIONS, { name });
-    if (found.kind === 'ok' && isEstablished(found.value)) {
+/** Resolves when the server has the kind, or after a while without. */
+async function served(parts: CrdInstallParts, crd: KubeObject): Promise<void> {
+  for (let polls = 0; polls < SERVED_POLLS_MAX && parts.isOver?.() !== true; polls += 1) {
+    if ((await isServed(parts.api, crd)) === true) {
       return;
     }
-    await pause(timers, ESTABLISHED_POLL_MS);
+    await pause(parts.timers, SERVED_POLL_MS);
   }
-}
-
-function isEstablished(crd: KubeObject): boolean {
-  const { conditions = [] } = (crd.status ?? {}) as {
-    conditions?: readonly { type: string; status: string }[];
-  };
-  return conditions.some(({ type, status }) => type === 'Established' && status === 'True');
 }

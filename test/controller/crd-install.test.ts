@@ -10,7 +10,6 @@ import { KeptObjects } from './kept-objects.ts';
 const FOLDER = join(import.meta.dirname, '../../deploy/crds');
 const OURS = definitions(FOLDER);
 const NAMES = OURS.map(({ metadata }) => metadata.name);
-const established = { conditions: [{ type: 'Established', status: 'True' }] };
 /** No time passes while a pause lasts. */
 const timers = {
   now: () => performance.now(),
@@ -20,7 +19,7 @@ const timers = {
   },
 };
 
-/** A server that establishes what it is given at once, and serves `served` (apiVersion → plurals) besides. */
+/** A server that serves what it keeps, `lateBy` questions later, and `served` (apiVersion → plurals) besides. */
 class Server extends KeptObjects {
   readonly #served: Readonly<Record<string, readonly string[]>>;
   requests: (path: string) => ApiOutcome<never> | undefined = () => undefined;
@@ -30,16 +29,29 @@ class Server extends KeptObjects {
     this.#served = served;
   }
 
-  override put(resource: typeof CUSTOM_RESOURCE_DEFINITIONS, object: KubeObject): KubeObject {
-    return super.put(resource, { ...object, status: established });
-  }
+  /** How often it is still asked before it knows the kinds that it keeps. */
+  lateBy = 0;
 
   async request<T>({ path }: { path: string }): Promise<ApiOutcome<T>> {
-    const resources = this.#served[path.slice('/apis/'.length)];
+    const version = path.slice('/apis/'.length);
     const fault = this.requests(path);
     if (fault !== undefined) return fault;
-    if (resources === undefined) return { kind: 'not-found' };
-    return { kind: 'ok', value: { resources: resources.map((name) => ({ name })) } as T };
+    const names = [...(this.#served[version] ?? []), ...this.#kept(version)];
+    if (names.length === 0) return { kind: 'not-found' };
+    return { kind: 'ok', value: { resources: names.map((name) => ({ name })) } as T };
+  }
+
+  #kept(version: string): string[] {
+    const found = [...this.kept.values()].filter(({ metadata, spec }) => {
+      const group = metadata.name.slice(metadata.name.indexOf('.') + 1);
+      const versions = (spec as { versions?: { name: string }[] }).versions ?? [];
+      return versions.some(({ name }) => `${group}/${name}` === version);
+    });
+    if (found.length > 0 && this.lateBy > 0) {
+      this.lateBy -= 1;
+      return [];
+    }
+    return found.map(({ metadata }) => metadata.name.slice(0, metadata.name.indexOf('.')));
   }
 
   install(isOver?: () => boolean) {
@@ -116,6 +128,16 @@ describe('installation of the kinds', () => {
       spec: OURS.find(({ metadata }) => metadata.name === name)!.spec,
     });
     expect(await server.install()).toMatchObject({ updated: [] });
+  });
+
+  test('waits until the kinds are served, also those that another replica made', async () => {
+    const first = new Server();
+    first.lateBy = 50;
+    await first.install();
+    expect(first.lateBy).toBe(0);
+    first.lateBy = 50;
+    expect(await first.install()).toMatchObject({ created: [] });
+    expect(first.lateBy).toBe(0);
   });
 
   test('another replica that is faster is no fault', async () => {
