@@ -46,8 +46,8 @@ export const LIMITS = {
   watchSilenceMs: 150_000,
   /** A kind that the API server does not serve is looked for again after this many milliseconds. */
   unservedKindMs: 30_000,
-  /** What was read of a pool's blocks this many milliseconds ago or less serves to call it used out. */
-  freshReadMs: 1_000,
+  /** The blocks of a pool that looks full are read anew no sooner than this many milliseconds after the last time. */
+  freshReadMs: 500,
   /** Blocks that a node remembers to share with others, because it lost a race in them; the oldest are forgotten. */
   sharedBlocksMax: 1_024,
   /** A commit to the API server is given up after this many milliseconds, and settled behind the answer. */

@@ -3,7 +3,7 @@
  *
  *     head of queue ── gone? late? ── pod ── standing claim? ── yes ── re-stamp, commit ── answer
  *                                                    └─ no ── choose, hold, commit ─────── answer
- *     lost a race: once more from "standing claim?", inside the deadline
+ *     lost a race, or nothing left by what was last seen: once more from "gone? late?"
  */
 import { OrbweaverError } from '../catalogue/errors.ts';
 import type { Choice, InterfaceChoice } from '../choose/choice.ts';
@@ -11,12 +11,13 @@ import { choose } from '../choose/choose.ts';
 import { emptyRuleError } from '../choose/messages.ts';
 import { requestedByFamily } from '../choose/requested-address.ts';
 import { equalAddresses, formatAddress } from '../net/address.ts';
+import type { RangeSet } from '../net/range-set.ts';
 import type { Held } from './allocator.ts';
 import { answerOf } from './answer.ts';
 import type { Hold } from './holds.ts';
 import { unkept } from './kept.ts';
 import type { Parts } from './parts.ts';
-import type { Claim, Owner, SlotWrite } from './ports.ts';
+import type { Claim, Owner, Sight, SlotWrite } from './ports.ts';
 import { release } from './release.ts';
 import type { Call } from './request.ts';
 import type { AddResult } from './result.ts';
@@ -32,6 +33,7 @@ import { onceSettled } from './unsettled.ts';
 export async function add(parts: Parts, call: Call): Promise<AddResult> {
   refuseUnheard(parts, call);
   const resolved = await resolveSubject(parts, call);
+  let sight: Sight = 'old';
   for (;;) {
     refuseUnheard(parts, call);
     const standing = standingClaims(parts.ledger, call.attachment, resolved);
@@ -39,15 +41,23 @@ export async function add(parts: Parts, call: Call): Promise<AddResult> {
       await release(parts, standing.given);
       continue;
     }
-    const result =
-      standing === undefined
-        ? await claimNew(parts, call, resolved)
-        : await restamp(parts, call, resolved, standing);
-    if (result !== undefined) {
-      return result;
+    if (standing !== undefined) {
+      const result = await restamp(parts, call, resolved, standing);
+      if (result !== undefined) {
+        return result;
+      }
+      continue;
     }
+    const step = await claimNew(parts, call, resolved, sight);
+    if ('result' in step) {
+      return step.result;
+    }
+    sight = step.again;
   }
 }
+
+/** An answer, or a reason to begin again, and what is seen of the ledger then. */
+type Step = { readonly result: AddResult } | { readonly again: Sight };
 
 /** Rule 3: an ADD whose plugin has hung up is not started, nor one that is past its deadline. */
 function refuseUnheard(parts: Parts, call: Call): void {
@@ -125,21 +135,14 @@ function presentOwner(before: Owner, now: Owner): Owner {
 }
 
 /**
- * Claims every interface that the pod's source lists and that no claim stands for. Undefined when a race was
- * lost. Throws NO_POOL_AVAILABLE where a list of interfaces without names is used up. `fresh`: what others write was
- * read anew, because nothing was left by what this agent had seen (rule 11); API_SERVER_AWAY where that failed.
+ * Claims every interface that the pod's source lists and that no claim stands for. To be begun again when a race was
+ * lost, or when nothing was left by what is seen. Throws NO_POOL_AVAILABLE where a list of interfaces without names is
+ * used up.
  */
-async function claimNew(
-  parts: Parts,
-  call: Call,
-  resolved: Resolved,
-  fresh = false,
-): Promise<AddResult | undefined> {
-  const held = holdSlots(parts, call, resolved, fresh);
+async function claimNew(parts: Parts, call: Call, resolved: Resolved, sight: Sight): Promise<Step> {
+  const held = holdSlots(parts, call, resolved, sight);
   if (held.kind === 'unsure') {
-    await parts.ledger.shared?.refresh(held.addresses, call.deadline);
-    refuseUnheard(parts, call);
-    return claimNew(parts, call, resolved, true);
+    return { again: await looked(parts, held.addresses, call, sight) };
   }
   const { hold, choice } = held;
   if (hold.slots.length === 0) {
@@ -159,21 +162,27 @@ async function claimNew(
     parts.allocator.lose(
       outcome.conflicts.flatMap(({ address, now }) => (now?.state === 'claimed' ? [address] : [])),
     );
-    return undefined;
+    return { again: sight === 'new' ? 'recent' : sight };
   }
   if (!poolsHave(parts, hold)) {
     await release(parts, claims);
-    return undefined;
+    return { again: sight };
   }
-  return answerOf(
-    parts,
-    resolved.subject,
-    claims.filter((claim) => !claim.ahead),
-    choice,
-  );
+  const given = claims.filter((claim) => !claim.ahead);
+  return { result: answerOf(parts, resolved.subject, given, choice) };
 }
 
-function holdSlots(parts: Parts, call: Call, resolved: Resolved, fresh: boolean): Held {
+/** Rule 11: what others write is read anew before the ADD is refused, or takes an address out of its rest. */
+function looked(
+  { ledger: { shared } }: Parts,
+  addresses: readonly RangeSet[],
+  { deadline }: Call,
+  sight: Sight,
+): Sight | Promise<Sight> {
+  return shared?.refresh(addresses, deadline, sight === 'old' ? 'recent' : 'new') ?? 'new';
+}
+
+function holdSlots(parts: Parts, call: Call, resolved: Resolved, sight: Sight): Held {
   const { interfaceName } = call.attachment;
   const claimed = claimedInterfaces(parts, call);
   return parts.allocator.hold(
@@ -181,7 +190,7 @@ function holdSlots(parts: Parts, call: Call, resolved: Resolved, fresh: boolean)
     // The one asked for has no claim in this network, whatever the container has in others.
     (item) =>
       item.name === interfaceName || !claimed.has(item.name === '' ? item.order : item.name),
-    { node: resolved.node, nonce: parts.nonce, fresh },
+    { node: resolved.node, nonce: parts.nonce, sight },
   );
 }
 

@@ -17,7 +17,7 @@ import { doubtful } from './doubtful.ts';
 import { type CopyParts, EngineCopy } from './engine-copy.ts';
 import { type HeldSlot, type Hold, Holds } from './holds.ts';
 import type { HeldUnit } from './pending-units.ts';
-import type { Clock, Ledger, Resting, Unit, UnitWrite } from './ports.ts';
+import type { Clock, Ledger, Resting, Sight, Unit, UnitWrite } from './ports.ts';
 import { Preview } from './preview.ts';
 import { type Found, keyOf, type SlotSearch } from './slot-search.ts';
 import { takenError } from './taken-error.ts';
@@ -27,16 +27,16 @@ export interface Claimant {
   readonly node: string;
   /** Fresh for every change of a unit's owner (rule 1). */
   readonly nonce: () => string;
-  /** What others write was read anew for this claim (`Held`, `unsure`). */
-  readonly fresh: boolean;
+  /** Of what others write. */
+  readonly sight: Sight;
 }
 
 /** What came of a choice. */
 export type Held =
   | { readonly kind: 'held'; readonly hold: Hold; readonly choice: Choice }
   /**
-   * Nothing is left among these addresses but, perhaps, what others have given back since the ledger was read: it is to be
-   * read anew (`Ledger.shared`), then it is chosen again (rule 11). Nothing is held.
+   * Nothing is left among these addresses but, perhaps, what others have given back: it is to be looked for with a
+   * better sight (`Ledger.shared`), then it is chosen again (rule 11). Nothing is held.
    */
   | { readonly kind: 'unsure'; readonly addresses: readonly RangeSet[] };
 
@@ -83,7 +83,7 @@ export class Allocator {
    * anything else.
    *
    * Throws what `pick` throws, and ADDRESSES_EXHAUSTED or ADDRESS_TAKEN in the dialect's words; where others write
-   * to the ledger only if it was read anew for the claimant. The caller writes the hold's units with its slots and
+   * to the ledger only in `new` sight. The caller writes the hold's units with its slots and
    * ends it with `settle`.
    */
   hold(
@@ -142,9 +142,9 @@ export class Allocator {
     return this.#copy.counts(pool);
   }
 
-  /** What ADD would find, for `explain`. `fresh`: what others write was read anew for it. */
-  preview(fresh: boolean): Preview {
-    return new Preview({ copy: this.#copy, ledger: this.#ledger, clock: this.#clock, fresh });
+  /** What ADD would find, for `explain`. */
+  preview(sight: Sight): Preview {
+    return new Preview({ copy: this.#copy, ledger: this.#ledger, clock: this.#clock, sight });
   }
 
   /** The reserved addresses that no automatic claim of this pool may take. */
@@ -164,7 +164,7 @@ export class Allocator {
 
   #holdAll(choice: Choice, wanted: (item: InterfaceChoice) => boolean, claimant: Claimant): Held {
     const attempt: Attempt = { slots: [], units: new Map(), conditions: new Map() };
-    const search = this.#copy.search(claimant.node, claimant.fresh);
+    const search = this.#copy.search(claimant.node, claimant.sight);
     const exhausted: Exhausted[] = [];
     const unsure: RangeSet[] = [];
     try {

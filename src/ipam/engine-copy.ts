@@ -14,7 +14,7 @@ import type { Cidr } from '../net/cidr.ts';
 import type { RangeSet } from '../net/range-set.ts';
 import type { Holds } from './holds.ts';
 import { NodeStarts } from './node-starts.ts';
-import type { Clock, Cluster, Ledger, Line, Unit } from './ports.ts';
+import type { Clock, Cluster, Ledger, Line, Sight, Unit } from './ports.ts';
 import { keyOf, type PoolEntries, type PoolEntry, SlotSearch } from './slot-search.ts';
 import { UnitIndex } from './unit-index.ts';
 
@@ -145,17 +145,16 @@ export class EngineCopy {
   }
 
   /**
-   * A search for a node; it must not outlive the step that makes it. `fresh`: what others write was read anew for
-   * it.
+   * A search for a node; it must not outlive the step that makes it. `sight` does not matter where nobody else writes.
    */
-  search(node: string, fresh: boolean): SlotSearch {
+  search(node: string, sight: Sight): SlotSearch {
     return new SlotSearch({
       engine: this.#engine,
       entries: this.#entries,
       node,
       now: this.#clock.now(),
       starts: this.#starts,
-      certain: fresh || this.#ledger.shared === undefined,
+      sight: this.#ledger.shared === undefined ? 'new' : sight,
       putBack: (address) => this.show(address, this.#ledger.line(address)),
     });
   }

@@ -4,6 +4,7 @@ import { type Explanation, explain } from '../choose/explain.ts';
 import type { CalledAs, PodView } from '../choose/subject.ts';
 import { readNetworkConfig } from './network-config.ts';
 import type { Parts } from './parts.ts';
+import type { Sight } from './ports.ts';
 
 export interface ExplainRequest {
   /** The pod, whether it exists or not. */
@@ -32,15 +33,15 @@ export async function explainPod(parts: Parts, request: ExplainRequest): Promise
     interfaceName,
     wishes: config.wishes(calledAs, ''),
   };
-  for (let fresh = false; ; fresh = true) {
-    const preview = parts.allocator.preview(fresh);
+  for (let sight: Sight = 'old'; ; ) {
+    const preview = parts.allocator.preview(sight);
     const explanation = parts.allocator.withCatalog((catalog) =>
       explain(catalog, parts.cluster.conf(), subject, preview),
     );
-    if (preview.unsure.length === 0) {
+    if (preview.unsure.length === 0 || parts.ledger.shared === undefined) {
       return explanation;
     }
     const deadline = parts.clock.now() + LIMITS.callDeadlineMs;
-    await parts.ledger.shared?.refresh(preview.unsure, deadline);
+    sight = await parts.ledger.shared.refresh(preview.unsure, deadline, 'new');
   }
 }

@@ -147,12 +147,24 @@ export interface BlockState {
  */
 export interface SharedLedger {
   /**
-   * Reads anew the blocks that these addresses lie in, once for all who ask at about the same time; what was
-   * read LIMITS.freshReadMs ago or less serves too (rule 11). Resolves when reads of the ledger show it. Rejects
-   * with API_SERVER_AWAY, by `deadline` (milliseconds since the epoch) at the latest.
+   * Reads anew the blocks that these addresses lie in, once for all who ask, and no more often than every
+   * LIMITS.freshReadMs (rule 11). For `recent` a read serves that began so long ago or less, for `new` one that
+   * begins after the call. Resolves to which of them it was, when reads of the ledger show it. Rejects with
+   * API_SERVER_AWAY, by `deadline` (milliseconds since the epoch) at the latest.
    */
-  refresh(addresses: readonly RangeSet[], deadline: number): Promise<void>;
+  refresh(
+    addresses: readonly RangeSet[],
+    deadline: number,
+    least: Exclude<Sight, 'old'>,
+  ): Promise<Exclude<Sight, 'old'>>;
 }
+
+/**
+ * How much what is seen of a shared ledger is worth to a call. `old`: it was not read for this call. `recent`: it was
+ * read about when the call came, and an address may be taken out of its rest, or a unit from its owner. `new`: it was
+ * read since the call last knew of something to try, and the call may be refused.
+ */
+export type Sight = 'old' | 'recent' | 'new';
 
 /** The truth about who holds which address (I2). Reads are synchronous and see everything durable. */
 export interface Ledger {

@@ -9,7 +9,7 @@ import type { Address } from '../net/address.ts';
 import type { RangeSet } from '../net/range-set.ts';
 import { doubtful } from './doubtful.ts';
 import type { EngineCopy } from './engine-copy.ts';
-import type { Clock, Ledger } from './ports.ts';
+import type { Clock, Ledger, Sight } from './ports.ts';
 import type { Found } from './slot-search.ts';
 import { takenError } from './taken-error.ts';
 
@@ -17,15 +17,15 @@ export interface PreviewParts {
   readonly copy: EngineCopy;
   readonly ledger: Ledger;
   readonly clock: Clock;
-  /** What others write to the ledger was read anew. */
-  readonly fresh: boolean;
+  /** Of what others write to the ledger. */
+  readonly sight: Sight;
 }
 
 export class Preview implements PoolUsage {
   readonly #copy: EngineCopy;
   readonly #ledger: Ledger;
   readonly #clock: Clock;
-  readonly #fresh: boolean;
+  readonly #sight: Sight;
   /**
    * Addresses of which something was said that may have changed since the ledger was read. Where there are any, ADD
    * would look anew (rule 11).
@@ -36,7 +36,7 @@ export class Preview implements PoolUsage {
     this.#copy = parts.copy;
     this.#ledger = parts.ledger;
     this.#clock = parts.clock;
-    this.#fresh = parts.fresh || parts.ledger.shared === undefined;
+    this.#sight = parts.ledger.shared === undefined ? 'new' : parts.sight;
   }
 
   counts(pool: Pool): PoolCounts | undefined {
@@ -49,7 +49,7 @@ export class Preview implements PoolUsage {
    */
   peek(pool: Pool, given: number, family: FamilyChoice, node: string): Address | undefined {
     return this.#copy.use(() => {
-      const search = this.#copy.search(node, this.#fresh);
+      const search = this.#copy.search(node, this.#sight);
       const taken: Found[] = [];
       while (taken.length <= given) {
         const found = search.free(pool, family);
@@ -82,7 +82,7 @@ export class Preview implements PoolUsage {
    */
   obstacle(family: FamilyChoice, node: string): string | undefined {
     this.#doubt(family);
-    return this.#copy.use(() => this.#copy.search(node, this.#fresh).obstacle(family));
+    return this.#copy.use(() => this.#copy.search(node, this.#sight).obstacle(family));
   }
 
   /**
@@ -107,7 +107,7 @@ export class Preview implements PoolUsage {
     }
     const refusal = this.#copy.use(() => {
       try {
-        this.#copy.search(node.name, this.#fresh).unitOfRequested(family, requested);
+        this.#copy.search(node.name, this.#sight).unitOfRequested(family, requested);
       } catch (error) {
         if (error instanceof OrbweaverError) {
           return error;
@@ -124,7 +124,7 @@ export class Preview implements PoolUsage {
   }
 
   #doubt(family: FamilyChoice): void {
-    if (!this.#fresh) {
+    if (this.#sight !== 'new') {
       this.unsure.push(...doubtful(family));
     }
   }

@@ -11,6 +11,7 @@ import type { Address } from '../net/address.ts';
 import { type Cidr, formatCidr } from '../net/cidr.ts';
 import type { RangeSet } from '../net/range-set.ts';
 import type { NodeStarts } from './node-starts.ts';
+import type { Sight } from './ports.ts';
 import type { UnitIndex } from './unit-index.ts';
 import {
   type Licence,
@@ -51,11 +52,8 @@ export interface SearchParts {
   readonly now: number;
   /** Where nodes begin that share the pools; undefined: at the lowest address. */
   readonly starts: NodeStarts | undefined;
-  /**
-   * What the engine shows is the latest there is. Otherwise `unsure` is the answer where a later look at the ledger
-   * might change it: before an address is taken out of its rest, or a unit from its owner.
-   */
-  readonly certain: boolean;
+  /** What the engine's copy is worth. `unsure` is the answer where it is worth too little to say more. */
+  readonly sight: Sight;
   /** Lets an address rest again that was taken out of its rest and then passed over. */
   readonly putBack: (address: Address) => void;
 }
@@ -66,7 +64,7 @@ export class SlotSearch {
   readonly #entries: PoolEntries;
   readonly #node: string;
   readonly #starts: NodeStarts | undefined;
-  readonly #certain: boolean;
+  readonly #sight: Sight;
   readonly #units: UnitSearch;
   readonly #putBack: (address: Address) => void;
 
@@ -75,7 +73,7 @@ export class SlotSearch {
     this.#entries = parts.entries;
     this.#node = parts.node;
     this.#starts = parts.starts;
-    this.#certain = parts.certain;
+    this.#sight = parts.sight;
     this.#units = new UnitSearch(parts);
     this.#putBack = parts.putBack;
   }
@@ -88,7 +86,7 @@ export class SlotSearch {
         return found;
       }
     }
-    if (!this.#certain) {
+    if (this.#sight === 'old') {
       return 'unsure';
     }
     for (const pool of family.candidates) {
@@ -97,7 +95,7 @@ export class SlotSearch {
         return found;
       }
     }
-    return undefined;
+    return this.#nothing();
   }
 
   /** The next address of one candidate that does not rest. */
@@ -148,11 +146,15 @@ export class SlotSearch {
         return found;
       }
     } catch (error) {
-      if (this.#certain || !(error instanceof OrbweaverError)) {
+      if (this.#sight === 'new' || !(error instanceof OrbweaverError)) {
         throw error;
       }
     }
-    return this.#certain ? undefined : 'unsure';
+    return this.#nothing();
+  }
+
+  #nothing(): 'unsure' | undefined {
+    return this.#sight === 'new' ? undefined : 'unsure';
   }
 
   /** The same before anything is claimed, whoever has the address. Throws as `requested` does. */

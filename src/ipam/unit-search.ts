@@ -14,7 +14,7 @@ import { type Address, addToAddress, blockOf, compareAddresses, slotOf } from '.
 import { type Cidr, formatCidr, lastOfCidr } from '../net/cidr.ts';
 import type { Range } from '../net/range.ts';
 import type { RangeSet } from '../net/range-set.ts';
-import type { Unit } from './ports.ts';
+import type { Sight, Unit } from './ports.ts';
 import { type UnitIndex, unitSizeOf } from './unit-index.ts';
 
 /** A Calico pool that is searched. */
@@ -84,8 +84,7 @@ export interface UnitSearchParts {
   readonly node: string;
   /** Milliseconds since the epoch. */
   readonly now: number;
-  /** What the engine shows is the latest there is. */
-  readonly certain: boolean;
+  readonly sight: Sight;
 }
 
 /** One search for one node. The engine is not kept between searches: it may be replaced. */
@@ -93,13 +92,13 @@ export class UnitSearch {
   readonly #engine: Engine;
   readonly #node: string;
   readonly #now: number;
-  readonly #certain: boolean;
+  readonly #sight: Sight;
 
   constructor(parts: UnitSearchParts) {
     this.#engine = parts.engine;
     this.#node = parts.node;
     this.#now = parts.now;
-    this.#certain = parts.certain;
+    this.#sight = parts.sight;
   }
 
   /**
@@ -223,7 +222,7 @@ export class UnitSearch {
         const cidr = units.networkOf(address);
         const was = units.ownerOf(address);
         if (was !== undefined && this.#isGivenUp(was) && this.#isEmpty(cidr, address)) {
-          if (this.#certain) {
+          if (this.#sight !== 'old') {
             return { address, claims: { cidr, was } };
           }
           this.#engine.unclaim(address);

@@ -3,15 +3,15 @@
  * have changed is read anew.
  *
  *     refresh ─┐                                 ┌─ a few blocks: GET of each
- *     refresh ─┼─ what was not read just now ────┤
- *     refresh ─┘  (each thing in flight once)    └─ more: LIST by the coarse networks of those that are known
+ *     refresh ─┼─ not more often than so ────────┤
+ *     refresh ─┘  (one at a time for all)        └─ more: LIST by the coarse networks of those that are known
  *
  * All reads are quorum reads. A block in a network of which nothing is known looks free, so it never is why a pool
  * looks full. The GETs are there because a small pool may lie in a coarse network that is full of others.
  */
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { LIMITS } from '../catalogue/limits.ts';
-import type { SharedLedger } from '../ipam/ports.ts';
+import type { SharedLedger, Sight } from '../ipam/ports.ts';
 import { pause, type Timers } from '../ipam/timers.ts';
 import { type Address, addToAddress, blockOf, equalAddresses } from '../net/address.ts';
 import { blockCidrText } from '../net/cidr.ts';
@@ -37,11 +37,14 @@ type Place =
   | { readonly key: string; readonly block: Address }
   | { readonly key: string; readonly network: string };
 
-/** A read of some places that is under way, or was a moment ago. */
+/** A read of some places: it is to begin, under way, or was a moment ago. */
 interface Look {
-  readonly begun: number;
+  /** Milliseconds since the epoch; undefined: not yet. */
+  begun: number | undefined;
   readonly done: Promise<void>;
 }
+
+type Newer = Exclude<Sight, 'old'>;
 
 /** So many blocks are read one by one; more of them as a list. */
 const FEW_BLOCKS = 4;
@@ -58,15 +61,20 @@ export class FreshRead implements SharedLedger {
     this.#parts = parts;
   }
 
-  refresh(addresses: readonly RangeSet[], deadline: number): Promise<void> {
+  async refresh(addresses: readonly RangeSet[], deadline: number, least: Newer): Promise<Newer> {
     this.#forgetOld();
     const places = this.#placesOf(addresses);
-    const unread = places.filter(({ key }) => !this.#looks.has(key));
+    const unread = places.filter(({ key }) => {
+      const look = this.#looks.get(key);
+      return look === undefined || (look.begun !== undefined && least === 'new');
+    });
     if (unread.length > 0) {
-      this.#look(unread);
+      this.#plan(unread);
     }
-    const looks = new Set(places.flatMap(({ key }) => this.#looks.get(key) ?? []));
-    return this.#by(deadline, Promise.all([...looks].map(({ done }) => done)));
+    const looks = [...new Set(places.flatMap(({ key }) => this.#looks.get(key) ?? []))];
+    const sight = looks.every(({ begun }) => begun === undefined) ? 'new' : 'recent';
+    await this.#by(deadline, Promise.all(looks.map(({ done }) => done)));
+    return sight;
   }
 
   #placesOf(addresses: readonly RangeSet[]): Place[] {
@@ -83,21 +91,32 @@ export class FreshRead implements SharedLedger {
 
   #forgetOld(): void {
     const oldest = this.#parts.timers.now() - LIMITS.freshReadMs;
-    for (const [key, look] of this.#looks) {
-      if (look.begun < oldest) {
+    for (const [key, { begun = oldest }] of this.#looks) {
+      if (begun < oldest) {
         this.#looks.delete(key);
       }
     }
   }
 
-  #look(places: readonly Place[]): void {
-    const done = this.#readUntil(places, this.#parts.timers.now() + LIMITS.apiCommitMs);
-    const look = { begun: this.#parts.timers.now(), done };
+  /** A look begins when the last one of any of the places is long enough ago. */
+  #plan(places: readonly Place[]): void {
+    const { timers } = this.#parts;
+    const earliest = places.map(({ key }) => this.#looks.get(key)?.begun ?? -LIMITS.freshReadMs);
+    const wait = Math.max(...earliest) + LIMITS.freshReadMs - timers.now();
+    // Those who come in the same turn share it.
+    const begin = wait > 0 ? pause(timers, wait) : new Promise<void>(setImmediate);
+    const look: Look = {
+      begun: undefined,
+      done: begin.then(() => {
+        look.begun = timers.now();
+        return this.#readUntil(places, look.begun + LIMITS.apiCommitMs);
+      }),
+    };
     for (const { key } of places) {
       this.#looks.set(key, look);
     }
     // Those who wait hear of it; the next one tries again.
-    done.catch(() => {
+    look.done.catch(() => {
       for (const { key } of places) {
         if (this.#looks.get(key) === look) {
           this.#looks.delete(key);

@@ -91,7 +91,7 @@ describe('a block that holds nothing of the node', () => {
   test('is read before an intent of an earlier life over its resting slot is settled', async () => {
     const { server, rest } = await foreignBlock();
     const { ledger, journal, client } = await ledgerOf(server, 'node-1');
-    await ledger.shared?.refresh([], 0);
+    await ledger.shared?.refresh([], 0, 'new');
     const now = claimOf('10.0.0.2');
     server.holds = ({ verb, client: name }) => verb === 'patch' && name === 'node-1';
     await ledger.commit([writeOf(now, ledger.line(rest.address))]);

@@ -9,7 +9,6 @@ import { formatAddress } from '../../src/net/address.ts';
 import { RangeSet } from '../../src/net/range-set.ts';
 import { addressOf, claimOf, writeOf } from '../support/lines.ts';
 import { addressesOf, type SimulatedNode } from '../support/simulated-node.ts';
-import { turn } from '../support/virtual-timers.ts';
 import { poolOf } from '../world/pools.ts';
 import { Scene } from './scene.ts';
 
@@ -69,6 +68,7 @@ describe('rule 11', () => {
     await two.ledger.shared.refresh(
       [RangeSet.of([{ first, last: first }])],
       scene.timers.now() + 1,
+      'new',
     );
     expect(two.ledger.line(first)?.state).toBe('resting');
     expect(two.ledger.line(addressOf('10.0.1.10'))?.state).toBe('claimed');
@@ -88,25 +88,39 @@ describe('rule 11', () => {
     const since = reads(scene);
     scene.hold('get');
     const adds = ['a', 'b', 'c'].map((pod) => addOn(two, pod));
-    await turn();
+    const look = await scene.request();
     expect(scene.server.held).toHaveLength(1);
     scene.letGo();
-    scene.server.held[0]?.answer();
+    look.answer();
     const told = (await Promise.all(adds)).map(addressesOf);
     expect(told).toEqual([USED_OUT, USED_OUT, USED_OUT]);
     expect(since()).toEqual({ get: 1, list: 0 });
   });
 
-  test('a look serves those who come a moment later, too, and no longer', async () => {
+  test('a full pool is looked at now and then only, however many ask', async () => {
     const { scene, two } = await fullPool();
     const since = reads(scene);
-    for (const pod of ['a', 'b', 'a', 'c']) {
-      expect(addressesOf(await addOn(two, pod))).toBe(USED_OUT);
+    const told: unknown[] = [];
+    for (let at = 0; at < 40; at += 1) {
+      const pod = `pod-${at}`;
+      scene.putPod(pod, 'u1', { node: 'node-2' });
+      void addOn(two, pod).then((answer) => told.push(addressesOf(answer)));
+      await scene.advance(LIMITS.freshReadMs / 10);
     }
-    expect(since()).toEqual({ get: 1, list: 0 });
-    await scene.advance(LIMITS.freshReadMs + 1);
+    await scene.advance(LIMITS.freshReadMs);
+    expect(told).toEqual(Array(40).fill(USED_OUT));
+    const { get, list } = since();
+    expect(list).toBe(0);
+    expect(get).toBeLessThanOrEqual(6);
+  });
+
+  test('what was given back after a look is found by the next one, for those who wait', async () => {
+    const { scene, one, two } = await fullPool();
     expect(addressesOf(await addOn(two, 'a'))).toBe(USED_OUT);
-    expect(since()).toEqual({ get: 1, list: 0 });
+    await one.del();
+    const add = addOn(two, 'b');
+    await scene.advance(LIMITS.freshReadMs);
+    expect(addressesOf(await add)).toEqual(['10.0.0.10']);
   });
 
   test('an address asked for by number is not called taken by old news', async () => {

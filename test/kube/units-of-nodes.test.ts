@@ -9,7 +9,6 @@ import { cidrOf } from '../support/lines.ts';
 import { NodeFleet } from '../support/node-fleet.ts';
 import { calicoPool } from '../support/pools.ts';
 import { addressesOf, type SimulatedNode } from '../support/simulated-node.ts';
-import { turn } from '../support/virtual-timers.ts';
 
 const RULES: UnitRules = { strictAffinity: true, autoAllocateBlocks: true, maxBlocksPerHost: 20 };
 const NO_BLOCK =
@@ -102,8 +101,9 @@ describe('strict affinity over nodes', () => {
     await fleet.timers.advance(LONG_MS);
     fleet.server.holds = ({ verb, client }) => verb === 'patch' && client === 'node-1';
     const taking = addOn(b, 'two');
-    await turn();
-    await fleet.timers.advance(1_000);
+    for (let ms = 0; fleet.server.held.length === 0 && ms < 10_000; ms += 10) {
+      await fleet.timers.advance(10);
+    }
     const [write] = fleet.server.held;
     expect(write?.verb).toBe('patch');
     fleet.server.holds = () => false;
