@@ -39,3 +39,22 @@ describe('rule 12: many agents', () => {
     expectAllServed(fleet, answers, 1_000);
   });
 });
+
+describe('rules 9 and 11: a pool with exactly as many addresses as pods', () => {
+  test('refuses no pod whose predecessor went on another node, while all of them move', async () => {
+    const fleet = await NodeFleet.start({ nodes: 10, pool: defaultPool('10.0.0.0-10.0.0.199') });
+    await fleet.addPods(20, 20);
+    const pods = fleet.nodes.flatMap((node, at) =>
+      [...node.ledger.claims()]
+        .filter((claim) => claim.node === node.name)
+        .map(({ owner }) => ({ from: node, to: fleet.nodes[(at + 1) % 10]!, name: owner.pod })),
+    );
+    const move = async ({ from, to, name }: (typeof pods)[number]): Promise<CniAnswer> => {
+      await from.del({ pod: name, uid: name, container: name });
+      const next = `${name}-next`;
+      return to.add({ pod: next, uid: next, container: next });
+    };
+    const answers = await fleet.during(Promise.all(pods.map(move)));
+    expectAllServed(fleet, answers, 200);
+  });
+});
