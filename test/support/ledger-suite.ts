@@ -355,6 +355,26 @@ function unitSuite(ledgerOf: () => Ledger): void {
     expect(ledger.unit(write.now.cidr)).toEqual(write.now);
   });
 
+  it.each([
+    { what: 'lands a claim while the unit is as it must be', changed: false, kind: 'durable' },
+    { what: 'loses a claim whose unit must be as it was, and is not', changed: true, kind: 'lost' },
+  ])('$what, and leaves the unit alone', async ({ changed, kind }) => {
+    const ledger = ledgerOf();
+    const unit = unitOf('10.0.0.0/26', 'node-1');
+    const other = unitOf('10.0.0.0/26', 'node-2');
+    await ledger.commit([], [{ was: undefined, now: unit }]);
+    if (changed) {
+      await ledger.commit([], [{ was: unit, now: other }]);
+    }
+    const claims = ['10.0.0.1', '10.0.0.2'].map((address) => claimOf(address));
+    const outcomes = await Promise.all(
+      claims.map((claim) => ledger.commit([writeOf(claim)], [{ was: unit, now: unit }])),
+    );
+    expect(outcomes.map((outcome) => outcome.kind)).toEqual([kind, kind]);
+    expect(ledger.unit(unit.cidr)).toEqual(changed ? other : unit);
+    expect(shown(ledger.claims())).toEqual(changed ? [] : ['10.0.0.1', '10.0.0.2']);
+  });
+
   it('gives a unit to another node over the very owner that was read', async () => {
     const ledger = ledgerOf();
     const was = unitOf('10.0.0.0/26', 'node-1');
