@@ -8,6 +8,7 @@ import { dirname } from 'node:path';
 import { programPath } from '../test/cluster/support/binaries.ts';
 import { buildPrograms } from '../test/cluster/support/build-programs.ts';
 import { Cluster, missingForNodes } from '../test/cluster/support/cluster.ts';
+import { installOrbweaver } from '../test/cluster/support/installation.ts';
 import { isRunning } from '../test/cluster/support/process-identity.ts';
 import { RunFolder } from '../test/cluster/support/run-folder.ts';
 import { build } from './build.ts';
@@ -52,10 +53,10 @@ async function up(names: readonly string[]): Promise<number> {
     spawnSync(process.execPath, [import.meta.filename, 'down'], { stdio: 'inherit' });
     process.exit(130);
   });
-  const cluster = await Cluster.start({ nodes: names, crds: true, kept: true, say });
-  say('agents and controller');
-  await Promise.all(cluster.nodes.map((node) => node.startAgent()));
-  await cluster.nodes[0]?.startController();
+  // The plugin comes with the agent.
+  const node = { withoutOwnPlugins: true };
+  const cluster = await Cluster.start({ nodes: names, node, kept: true, say });
+  await installOrbweaver(cluster, say);
   const { run, kubeconfig } = cluster.controlPlane;
   const kubectl = run.file('bin', 'kubectl');
   symlinkSync(programPath('kubectl'), kubectl);

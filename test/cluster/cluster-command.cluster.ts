@@ -35,17 +35,18 @@ describe.skipIf(missing.length > 0)(title, () => {
     const { exit, out, err } = await command('up', 'alpha');
     expect(err).toContain('ready');
     expect(exit).toBe(0);
-    const shell = `${out.replace(/^kubectl.*$/m, '')}\nkubectl get nodes -o name`;
-    expect(await runProcess('sh', ['-ec', shell])).toEqual({
-      exit: 0,
-      out: 'node/alpha\n',
-      err: '',
-    });
+    const shell = `${out.replace(/^kubectl.*$/m, '')}\nkubectl get nodes -o name\nkubectl -n orbweaver get ds,deploy -o name`;
+    const answer = await runProcess('sh', ['-ec', shell]);
+    expect(answer).toMatchObject({ exit: 0, err: '' });
+    expect(answer.out.trim().split('\n')).toEqual([
+      'node/alpha',
+      'daemonset.apps/orbweaver-agent',
+      'deployment.apps/orbweaver-controller',
+    ]);
 
     const status = await command('status');
     expect(status.exit).toBe(0);
     expect(status.out).toMatch(/^kubelet-alpha +running +\d+$/m);
-    expect(status.out).toMatch(/^agent-alpha +running +\d+$/m);
     expect((await command('up')).exit).toBe(1);
 
     expect((await command('down')).exit).toBe(0);

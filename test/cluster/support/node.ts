@@ -2,7 +2,7 @@
  * A node: a machine as far as Kubernetes can tell, with its own network, mounts and processes, and in it containerd,
  * a kubelet, the CNI plugins and our agent. Whatever ends its owner ends everything in it.
  */
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ProcessResult } from '../../../src/cli/walk/run-process.ts';
@@ -16,6 +16,7 @@ import { programsIn } from './images.ts';
 import { kubeletCommand } from './kubelet.ts';
 import { Namespaces } from './namespaces.ts';
 import { NodeRoot } from './node-root.ts';
+import { type Ipam, writePodNetwork } from './pod-network.ts';
 
 const COMMAND = join(import.meta.dirname, '../../../src/cli/orbweaver.mjs');
 const MAIN_PLUGINS = '/usr/lib/cni';
@@ -26,9 +27,6 @@ const KUBELET_HEALTH = 'http://127.0.0.1:10248/healthz';
 const READY_POLL_MS = 200;
 const READY_WAIT_MS = 90_000;
 
-/** What gives the pods their addresses. */
-export type Ipam = Readonly<Record<string, unknown>> & { readonly type: string };
-
 export interface NodeOptions {
   /** The `ipam` object of the network config. By default our plugin under the name `spiderpool`. */
   readonly ipam?: Ipam;
@@ -37,6 +35,8 @@ export interface NodeOptions {
   /** The program of reaper.c. */
   readonly reaper: string;
   readonly labels?: Readonly<Record<string, string>>;
+  /** Our plugin is not there: another installs it. */
+  readonly withoutOwnPlugins?: boolean;
   /** No main plugin's config is written: another installs it. */
   readonly withoutNetwork?: boolean;
 }
@@ -161,7 +161,9 @@ export class ClusterNode {
   }
 
   #installPlugins(): void {
-    const own = programsIn(OWN_PLUGINS).filter((path) => basename(path) !== 'arm64');
+    const own = this.#options.withoutOwnPlugins
+      ? []
+      : programsIn(OWN_PLUGINS).filter((path) => basename(path) !== 'arm64');
     for (const program of [...programsIn(MAIN_PLUGINS), ...own]) {
       copyFileSync(program, this.root.outside(`/opt/cni/bin/${basename(program)}`));
     }
@@ -174,10 +176,7 @@ export class ClusterNode {
 
   /** Writes the network config of the pods: Debian's bridge plugin with this `ipam`. */
   writeNetwork(ipam: Ipam = { type: 'spiderpool' }): void {
-    const bridge = { type: 'bridge', bridge: 'cni0', isGateway: false, ipam };
-    const list = { cniVersion: '1.0.0', name: 'pods', plugins: [bridge] };
-    const file = this.root.outside('/etc/cni/net.d/10-pods.conflist');
-    writeFileSync(file, `${JSON.stringify(list, null, 2)}\n`);
+    writePodNetwork(this.root.outside('/'), ipam);
   }
 
   /** Resolves once the API server calls the node ready. */
