@@ -44,12 +44,14 @@ export const LIMITS = {
   quietWatchMs: 120_000,
   /** A watch that says nothing for this many milliseconds is broken: others have a bookmark every minute. */
   watchSilenceMs: 150_000,
-  /** A kind that the API server does not serve is looked for again after this many milliseconds. */
+  /** A kind that the API server does not serve is looked for again after this many milliseconds, or sooner. */
   unservedKindMs: 30_000,
   /** The blocks of a pool that looks full are read anew no sooner than this many milliseconds after the last time. */
   freshReadMs: 500,
   /** Blocks that a node remembers to share with others, because it lost a race in them; the oldest are forgotten. */
   sharedBlocksMax: 1_024,
+  /** Blocks that a search reads ahead at once where it loses one race after another. */
+  lookAheadMax: 64,
   /** A commit to the API server is given up after this many milliseconds, and settled behind the answer. */
   apiCommitMs: 15_000,
   /** STATUS answers 50 once the API server has not answered for this many milliseconds. */

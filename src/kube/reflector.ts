@@ -53,6 +53,8 @@ export interface ReflectorParts {
 const BARREN_WATCHES_MAX = 3;
 /** A watch that the server held for this many milliseconds and then ended was a good one, also without events. */
 const HELD_MS = 1_000;
+/** A kind that is not served is looked for again after this long, then ever more rarely. */
+const UNSERVED_FIRST_MS = 500;
 
 export class Reflector {
   /** Resolves after the first whole list; never where `close` comes before it. */
@@ -119,6 +121,7 @@ export class Reflector {
 
   async #follow(): Promise<void> {
     let failures = 0;
+    let missing = 0;
     let from = this.#parts.from ?? 'etcd';
     while (!this.#isClosed) {
       const { path, outcome } = await this.#list(from);
@@ -127,12 +130,15 @@ export class Reflector {
       }
       if (outcome.kind === 'ok' && path !== undefined) {
         failures = 0;
+        missing = 0;
         this.#isMissing = false;
         this.#takeList(outcome.value);
         await this.#watchOn(path);
       } else if (outcome.kind === 'not-found') {
         this.#takeMissing();
-        await this.#rest(LIMITS.unservedKindMs);
+        // In a new cluster the kinds are made about when everything starts.
+        await this.#rest(Math.min(LIMITS.unservedKindMs, UNSERVED_FIRST_MS * 2 ** missing));
+        missing += 1;
       } else {
         failures += 1;
         this.#failure = textOf(outcome);
