@@ -12,7 +12,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 const ROOT = '/sys/fs/cgroup';
 const EMPTY_POLL_MS = 20;
-const EMPTY_WAIT_MS = 10_000;
+const EMPTY_WAIT_MS = 30_000;
 
 /** Those a kubelet looks into. A machine with cgroup v2 alone has none of them. */
 const HIERARCHIES = [

@@ -24,7 +24,7 @@ import { identityOf, isRunning, type ProcessIdentity, signal } from './process-i
 const PREFIX = 'orbweaver-cluster-';
 const KEPT = `${PREFIX}kept`;
 const GONE_POLL_MS = 20;
-const GONE_WAIT_MS = 20_000;
+const GONE_WAIT_MS = 60_000;
 
 export class RunFolder {
   readonly path: string;
