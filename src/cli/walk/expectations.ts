@@ -3,9 +3,7 @@ import type { KubeObject } from '../../dialect/kube-object.ts';
 import { controllerOf } from '../../dialect/pod-owner.ts';
 import { type Address, compareAddresses, formatAddress, parseAddress } from '../../net/address.ts';
 import { type Cidr, cidrContains, formatCidr, parseCidr } from '../../net/cidr.ts';
-import type { Step } from './story.ts';
-
-export type Expect<K extends Step['kind']> = Extract<Step, { kind: K }>;
+import type { StepOf } from './story.ts';
 
 /** A check of what was seen, and the words to show for it. */
 export interface Verdict {
@@ -21,7 +19,7 @@ export interface Holder {
 
 /** Judges by the addresses of the family that the step names. `holders`: the workload's pods. */
 export function judgeAddresses(
-  step: Expect<'expect-addresses'>,
+  step: StepOf<'expect-addresses'>,
   holders: readonly Holder[],
 ): Verdict {
   const { workload, count, first, last, of } = step;
@@ -40,7 +38,7 @@ export function judgeAddresses(
 }
 
 /** Judges the networks that the pods' addresses lie in, node by node. */
-export function judgeBlocks(step: Expect<'expect-blocks'>, holders: readonly Holder[]): Verdict {
+export function judgeBlocks(step: StepOf<'expect-blocks'>, holders: readonly Holder[]): Verdict {
   const { workload, pool, prefix, nodes, pods } = step;
   const around = parseCidr(pool)!.cidr;
   const blocks = new Map<string, Set<string>>();

@@ -10,7 +10,6 @@ import type { Shell } from '../shell.ts';
 import { alignedTable } from '../table.ts';
 import type { CallOutcome, ContainerRuntime } from './container-runtime.ts';
 import {
-  type Expect,
   type Holder,
   judgeAddresses,
   judgeBlocks,
@@ -20,7 +19,7 @@ import {
   type Verdict,
 } from './expectations.ts';
 import { type Narrator, shellLine } from './narrator.ts';
-import type { Step, Story } from './story.ts';
+import type { Step, StepOf, Story } from './story.ts';
 
 /** Runs one command line of `orbweaver` and resolves to its exit code. */
 export type RunCommand = (shell: Shell, args: readonly string[]) => Promise<number>;
@@ -140,7 +139,7 @@ export class Guide {
     return (await this.#agent.get<ObjectsResponse>('/v1/objects', { kind })).objects;
   }
 
-  async #start({ workloads, interfaceName }: Expect<'start'>): Promise<void> {
+  async #start({ workloads, interfaceName }: StepOf<'start'>): Promise<void> {
     const { runtime, narrator, interrupt } = this.#parts;
     const pods = (await Promise.all(workloads.map((name) => this.pods(name))))
       .flat()
@@ -219,11 +218,11 @@ export class Guide {
     this.#fact(exit === 0, `pod ${from.metadata.name} reaches ${target}`);
   }
 
-  async #expectAddresses(step: Expect<'expect-addresses'>): Promise<void> {
+  async #expectAddresses(step: StepOf<'expect-addresses'>): Promise<void> {
     this.#judge(judgeAddresses(step, await this.#holders(step.workload, step.of.interfaceName)));
   }
 
-  async #expectBlocks(step: Expect<'expect-blocks'>): Promise<void> {
+  async #expectBlocks(step: StepOf<'expect-blocks'>): Promise<void> {
     this.#judge(judgeBlocks(step, await this.#holders(step.workload)));
   }
 
@@ -235,7 +234,7 @@ export class Guide {
     }));
   }
 
-  async #expectRefused({ workload, count, message }: Expect<'expect-refused'>): Promise<void> {
+  async #expectRefused({ workload, count, message }: StepOf<'expect-refused'>): Promise<void> {
     const pods = await this.pods(workload);
     const refused = pods.filter((pod) => this.#refusals.get(nameOf(pod)) === message);
     this.#fact(

@@ -47,6 +47,8 @@ export type Step =
     }
   | { readonly kind: 'expect-nothing' };
 
+export type StepOf<K extends Step['kind']> = Extract<Step, { kind: K }>;
+
 /** Which of a workload's addresses are looked at: all, or those on one node or one interface. */
 export interface PartOf {
   readonly node?: string;
@@ -115,7 +117,7 @@ export function expectAddresses(
   first: string,
   last: string,
   of: PartOf = {},
-): Step {
+): StepOf<'expect-addresses'> {
   return { kind: 'expect-addresses', workload, count, first, last, of };
 }
 
@@ -128,16 +130,20 @@ export function expectBlocks(
   pool: string,
   prefix: number,
   { nodes, pods }: { readonly nodes: number; readonly pods: number },
-): Step {
+): StepOf<'expect-blocks'> {
   return { kind: 'expect-blocks', workload, pool, prefix, nodes, pods };
 }
 
 /** `count` pods of the workload were refused with this message, to the letter. */
-export function expectRefused(workload: string, count: number, message: string): Step {
+export function expectRefused(
+  workload: string,
+  count: number,
+  message: string,
+): StepOf<'expect-refused'> {
   return { kind: 'expect-refused', workload, count, message };
 }
 
 /** No sandbox, pod, pool of any kind or endpoint is left, and the ledger holds no claim. */
-export function expectNothing(): Step {
+export function expectNothing(): StepOf<'expect-nothing'> {
   return { kind: 'expect-nothing' };
 }

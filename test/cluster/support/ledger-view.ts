@@ -20,7 +20,8 @@ export async function claimsOf(cluster: ControlPlane): Promise<Held[]> {
   return items.flatMap(claimsOfBlock).sort(byAddress);
 }
 
-function claimsOfBlock(block: IpBlock): Held[] {
+/** Every claim in one IPBlock. Throws for a line that cannot be read. */
+export function claimsOfBlock(block: IpBlock): Held[] {
   const first = firstOfBlock(block);
   if (first === undefined) throw new Error(`${block.metadata.name} stands for no block`);
   return Object.entries(block.spec.slots).flatMap(([slot, text]) => {
