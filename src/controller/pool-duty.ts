@@ -6,6 +6,8 @@
  * - a status that differs from the claims, because they changed, the controller was away, or somebody edited it:
  *   it is written again, no more often than the limits say;
  * - a pool without finalizer (made while the webhook was away, or taken off by hand): it is put on;
+ * - a pool without the fields that admission fills in (made while the webhook was away): they are filled in, and
+ *   what is there stays as it is;
  * - a pool that is being deleted and of which nothing is held any more: the finalizer goes, and with it the pool.
  *   Resting addresses do not keep it: their lines name the pool, and its object is not needed to end a rest;
  * - a pool that the webhook would have refused, made while it was away: a condition says so, in the same words;
@@ -18,6 +20,7 @@ import type { AdmissionContext, PoolSummary } from '../dialect/admission-context
 import { SPIDER_FINALIZER } from '../dialect/admission-rules.ts';
 import { CALICO_FINALIZER } from '../dialect/calico-admission.ts';
 import { isTerminating, type KubeObject } from '../dialect/kube-object.ts';
+import { type MissingFields, missingFields } from '../dialect/missing-fields.ts';
 import type { DialectName, Pool } from '../dialect/pool.ts';
 import { POOL_KINDS, type PoolKind } from '../dialect/pool-registry.ts';
 import type { Log } from '../http/log.ts';
@@ -87,6 +90,8 @@ export class PoolDuty implements Duty {
   readonly #queue: WorkQueue;
   readonly #refusals: Refusals;
   readonly #written = new Map<string, Written>();
+  /** What a pool still lacked when it had been filled in, since its kind has no such field. */
+  readonly #unkept = new Map<string, { readonly uid: string; readonly missing: MissingFields }>();
 
   constructor(parts: PoolDutyParts) {
     this.#parts = parts;
@@ -156,14 +161,17 @@ export class PoolDuty implements Duty {
     if (object === undefined) {
       alarm.forget(keyOf(name));
       this.#written.delete(keyOf(name));
+      this.#unkept.delete(keyOf(name));
       return 'done';
     }
     const pool = pools.pool(name);
     // Of a pool that cannot be read nobody knows which addresses are its own: any of its name keep it.
     const held = pool === undefined ? claims.allocatedCount(name.name) : claims.countOf(pool);
     const end = await this.#holdFast(name, object, held);
-    if (end !== 'done') {
-      return end;
+    const filled =
+      end === 'done' && pool !== undefined ? await this.#fill(name, object, pool) : end;
+    if (filled !== 'done') {
+      return filled;
     }
     if (pool !== undefined) {
       alarm.look(keyOf(name), object, pool, held);
@@ -193,6 +201,37 @@ export class PoolDuty implements Duty {
       log.info({ pool: name.name, kind: name.kind }, 'a pool went with its last address');
     }
     const end = endOf(outcome, this.#refusals, `a finalizer of a ${name.kind}`, name.name);
+    return end === 'done' && outcome.kind === 'ok' ? 'later' : end;
+  }
+
+  /** Fields that admission fills in. `later` where any were written: the rest follows with the new version. */
+  async #fill(name: PoolName, object: KubeObject, pool: Pool): Promise<WorkEnd> {
+    const { access, log } = this.#parts;
+    const missing = missingFields(object, pool);
+    const uid = object.metadata.uid ?? '';
+    if (
+      missing === undefined ||
+      isDeepStrictEqual(this.#unkept.get(keyOf(name)), { uid, missing })
+    ) {
+      return 'done';
+    }
+    const { spec, labels } = missing;
+    const outcome = await access.objects.mergePatch(
+      name.kind,
+      { name: name.name },
+      { metadata: { ...versionOf(object), ...(labels && { labels }) }, ...(spec && { spec }) },
+    );
+    if (outcome.kind === 'ok') {
+      const left = missingFields(outcome.value, pool);
+      if (left !== undefined) {
+        this.#unkept.set(keyOf(name), { uid, missing: left });
+      }
+      log.info(
+        { pool: name.name, kind: name.kind, ...missing },
+        'filled in what admission had not',
+      );
+    }
+    const end = endOf(outcome, this.#refusals, `what a ${name.kind} lacks`, name.name);
     return end === 'done' && outcome.kind === 'ok' ? 'later' : end;
   }
 

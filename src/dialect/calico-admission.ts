@@ -107,7 +107,7 @@ function admitPool(
     if (parsed.hostBits) {
       throw fieldFault(invalid('spec.cidr', given.cidr, 'IPPool CIDR must be strictly masked'));
     }
-    return { spec: poolDefaults(given, parsed.cidr), cidr: parsed.cidr };
+    return { spec: calicoPoolDefaults(given, parsed.cidr), cidr: parsed.cidr };
   });
   const faults = [
     ...choiceFaults(spec),
@@ -132,7 +132,7 @@ function admitPool(
 }
 
 /** An absent field is filled in; so are an empty text, an empty list and the block size 0. */
-function poolDefaults(spec: Fields, cidr: Cidr): Fields {
+export function calicoPoolDefaults(spec: Fields, cidr: Cidr): Fields {
   const uses = spec.allowedUses;
   return {
     ...spec,
@@ -253,7 +253,7 @@ function selectorFaults(spec: Fields): string[] {
 /** What an edit may not change. Another spelling of the same network is no change. */
 function changeFaults(spec: Fields, cidr: Cidr, previous: Fields): string[] {
   const guide = 'cannot be changed; follow IP pool migration guide to avoid corruption.';
-  const before = poolDefaults(previous, poolCidr(previous).cidr);
+  const before = calicoPoolDefaults(previous, poolCidr(previous).cidr);
   const faults: string[] = [];
   if (formatCidr(cidr) !== before.cidr) {
     faults.push(invalid('spec.cidr', spec.cidr, `CIDR ${guide}`));

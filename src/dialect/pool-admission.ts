@@ -46,7 +46,8 @@ import {
 import { poolWarnings } from './pool-warnings.ts';
 import { type Fields, faultOf, fieldFault, inObject, specOf } from './spec-fields.ts';
 
-const CIDR_LABEL = 'ipam.spidernet.io/ippool-cidr';
+/** Of Spiderpool's pools: their subnet. */
+export const CIDR_LABEL = 'ipam.spidernet.io/ippool-cidr';
 const OWNER_SUBNET_LABEL = 'ipam.spidernet.io/owner-spider-subnet';
 const OWNER_APPLICATION_LABEL = 'ipam.spidernet.io/owner-application-name';
 const SPIDER_SUBNET_API = 'spiderpool.spidernet.io/v2beta1';
@@ -96,17 +97,28 @@ function mutate(next: KubeObject, form: PoolForm, context: AdmissionContext): Ku
   if (isTerminating(next)) return next;
   const object = editable(next);
   const spec = object.spec;
-  for (const [name, value] of Object.entries(form.defaults)) spec[name] ??= value;
+  Object.assign(spec, spiderPoolDefaults(spec, form));
   addFinalizer(object);
   const subnet = typeof spec.subnet === 'string' ? parseCidr(spec.subnet)?.cidr : undefined;
   if (subnet === undefined) return object;
-  const family = versionFamily(spec, form);
-  if (family !== undefined) spec.ipVersion = form.versions[family];
   setLabel(object, CIDR_LABEL, cidrLabel(formatCidr(subnet)));
   attachToSubnet(object, form, subnet, context);
   if (spec.ips !== undefined) spec.ips = mergedRanges(spec.ips);
   if (spec.excludeIPs !== undefined) spec.excludeIPs = mergedRanges(spec.excludeIPs);
   return object;
+}
+
+/**
+ * The fields that follow from the others and from nothing else: what the schema defaults, and the family in the
+ * form's own spelling, where there is one.
+ */
+export function spiderPoolDefaults(spec: Fields, form: PoolForm): Fields {
+  const filled = Object.fromEntries(
+    Object.entries(form.defaults).map(([name, value]) => [name, spec[name] ?? value]),
+  );
+  const subnet = typeof spec.subnet === 'string' ? parseCidr(spec.subnet) : undefined;
+  const family = subnet === undefined ? undefined : versionFamily(spec, form);
+  return family === undefined ? filled : { ...filled, ipVersion: form.versions[family] };
 }
 
 /** The family stated or derived; undefined where what is stated is no family, which validation tells. */

@@ -193,6 +193,33 @@ spec: {ipVersion: 4, subnet: 10.50.0.0/24, ips: [10.50.0.10-10.50.0.11]}
     await until(() => columns('sp').then((rows) => rows.map(([name]) => name)), ['shop-v4']);
   });
 
+  test('a pool that came past the webhook gets what admission fills in', async () => {
+    await using _controller = await ControllerProcess.start(kubeconfig);
+    await apply(`
+apiVersion: spiderpool.spidernet.io/v2beta1
+kind: SpiderIPPool
+metadata: {name: bare}
+spec: {subnet: 10.70.0.0/24, ips: [10.70.0.10-10.70.0.19]}
+---
+apiVersion: spiderpool.spidernet.io/v1
+kind: IPPool
+metadata: {name: bare-older}
+spec: {subnet: 10.71.0.0/24, ips: [10.71.0.10-10.71.0.19]}
+`);
+    const row = async (kind: string, pool: string) =>
+      (await columns(kind)).find(([name]) => name === pool);
+    await until(() => row('sp', 'bare'), ['bare', '4', '10.70.0.0/24', '0', '10', 'false']);
+    await until(
+      () => row('spl', 'bare-older'),
+      ['bare-older', 'IPv4', '10.71.0.0/24', '0', '10', 'false'],
+    );
+    expect((await json('spiderippool', 'bare')).metadata.labels).toEqual({
+      'ipam.spidernet.io/ippool-cidr': '10-70-0-0-24',
+    });
+    expect((await json('ippools.projectcalico.org', 'cali')).spec).toMatchObject({ blockSize: 26 });
+    await cluster.kubectl(['delete', 'sp/bare', 'spl/bare-older']);
+  });
+
   test('a pool that fills up is named by Events', async () => {
     await using _controller = await ControllerProcess.start(kubeconfig);
     await apply(`

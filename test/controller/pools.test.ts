@@ -123,8 +123,8 @@ describe('the status of a pool', () => {
     await s.claim('10.20.0.10', 'small', 'web-0');
     s.controller();
     await s.settle(60_000);
-    // The finalizer, and the status once.
-    expect(s.cluster.writes.filter(({ name }) => name === 'small')).toHaveLength(2);
+    // The finalizer, what admission had not filled in, and the status once.
+    expect(s.cluster.writes.filter(({ name }) => name === 'small')).toHaveLength(3);
   });
 });
 
@@ -179,6 +179,134 @@ describe('the finalizer of a pool', () => {
     await s.release('10.20.0.10');
     await s.settle();
     expect(s.cluster.get('SpiderIPPool', 'broken')).toBeUndefined();
+  });
+});
+
+describe('what admission had filled in', () => {
+  const label = { 'ipam.spidernet.io/ippool-cidr': '10-20-0-0-24' };
+  test.each<{
+    name: string;
+    kind: KindId;
+    api: string;
+    given: object;
+    want: object;
+    labels?: object;
+  }>([
+    {
+      name: 'a pool of the present form',
+      kind: 'SpiderIPPool',
+      api: 'spiderpool.spidernet.io/v2beta1',
+      given: { subnet: '10.20.0.0/24', ips: ['10.20.0.10-10.20.0.19'], disable: true },
+      want: {
+        ipVersion: 4,
+        subnet: '10.20.0.0/24',
+        ips: ['10.20.0.10-10.20.0.19'],
+        default: false,
+        disable: true,
+      },
+      labels: label,
+    },
+    {
+      name: 'a pool of the older form, with a family in the other spelling',
+      kind: 'SpiderpoolV1IPPool',
+      api: 'spiderpool.spidernet.io/v1',
+      given: { ipVersion: 4, subnet: '10.20.0.0/24', ips: ['10.20.0.10'] },
+      want: { ipVersion: 4, subnet: '10.20.0.0/24', ips: ['10.20.0.10'], disable: false, vlan: 0 },
+      labels: label,
+    },
+    {
+      name: 'a pool of the older form without a family',
+      kind: 'SpiderpoolV1IPPool',
+      api: 'spiderpool.spidernet.io/v1',
+      given: { subnet: '10.20.0.0/24', ips: ['10.20.0.10'], vlan: 7, disable: null },
+      want: {
+        ipVersion: 'IPv4',
+        subnet: '10.20.0.0/24',
+        ips: ['10.20.0.10'],
+        disable: false,
+        vlan: 7,
+      },
+      labels: label,
+    },
+    {
+      name: 'a pool of Calico',
+      kind: 'CalicoIPPool',
+      api: 'projectcalico.org/v3',
+      given: { cidr: '10.20.0.0/24', vxlanMode: 'Always' },
+      want: {
+        cidr: '10.20.0.0/24',
+        blockSize: 26,
+        ipipMode: 'Never',
+        vxlanMode: 'Always',
+        nodeSelector: 'all()',
+        allowedUses: ['Workload', 'Tunnel'],
+        assignmentMode: 'Automatic',
+      },
+    },
+  ])('$name gets it, and keeps what it has', async ({ kind, api, given, want, labels }) => {
+    const s = new Scene();
+    s.object(kind, api, 'p', { spec: given });
+    s.controller();
+    await s.settle();
+    const { spec, metadata } = s.cluster.get(kind, 'p')!;
+    expect(spec).toEqual(want);
+    expect(metadata.labels).toEqual(labels);
+    const written = s.cluster.writes.length;
+    await s.settle(LIMITS.fullPassMs);
+    expect(s.cluster.writes.slice(written).filter(({ name }) => name === 'p')).toEqual([]);
+  });
+
+  test('is left out of a pool that goes, and of one that cannot be read', async () => {
+    const s = new Scene();
+    const going = { finalizers: ['elsewhere.example'] };
+    s.object('CalicoIPPool', 'projectcalico.org/v3', 'going', {
+      metadata: going,
+      spec: { cidr: '10.20.0.0/24' },
+    });
+    s.cluster.remove('CalicoIPPool', 'going');
+    s.object('CalicoIPPool', 'projectcalico.org/v3', 'broken', { spec: { cidr: 'nonsense' } });
+    s.controller();
+    await s.settle();
+    expect(s.cluster.get('CalicoIPPool', 'going')?.spec).toEqual({ cidr: '10.20.0.0/24' });
+    expect(s.cluster.get('CalicoIPPool', 'broken')?.spec).toEqual({ cidr: 'nonsense' });
+  });
+
+  test('goes over nothing that was written meanwhile', async () => {
+    const s = new Scene();
+    s.object('SpiderIPPool', 'spiderpool.spidernet.io/v2beta1', 'p', {
+      spec: { subnet: '10.20.0.0/24', ips: ['10.20.0.10'] },
+    });
+    let edited = false;
+    s.cluster.refuse = (write, _, name) => {
+      const object = s.cluster.get('SpiderIPPool', 'p')!;
+      const isHeld = object.metadata.finalizers !== undefined;
+      if (!edited && write === 'mergePatch' && name === 'p' && isHeld) {
+        edited = true;
+        s.cluster.put('SpiderIPPool', {
+          ...object,
+          spec: { ...(object.spec as object), disable: true },
+        });
+      }
+      return undefined;
+    };
+    s.controller();
+    await s.settle();
+    expect(edited).toBe(true);
+    expect(s.cluster.get('SpiderIPPool', 'p')?.spec).toMatchObject({ ipVersion: 4, disable: true });
+  });
+
+  test('is not written again and again where the kind lacks a field', async () => {
+    const s = new Scene();
+    s.cluster.prune = (object) => {
+      const { assignmentMode: _, ...spec } = (object.spec ?? {}) as Record<string, unknown>;
+      return object.kind === 'IPPool' ? { ...object, spec } : object;
+    };
+    calico(s, 'p', '10.20.0.0/24');
+    s.controller();
+    await s.settle(60_000);
+    // The finalizer, the fields once, the status.
+    expect(s.cluster.writes.filter(({ name }) => name === 'p')).toHaveLength(3);
+    expect(allocatable(s, 'p')).toBe('True OK');
   });
 });
 
