@@ -56,7 +56,12 @@ async function up(names: readonly string[]): Promise<number> {
   // The plugin comes with the agent.
   const node = { withoutOwnPlugins: true };
   const cluster = await Cluster.start({ nodes: names, node, kept: true, say });
-  await installOrbweaver(cluster, say);
+  try {
+    await installOrbweaver(cluster, say);
+  } catch (error) {
+    await cluster.stop();
+    throw error;
+  }
   const { run, kubeconfig } = cluster.controlPlane;
   const kubectl = run.file('bin', 'kubectl');
   symlinkSync(programPath('kubectl'), kubectl);
