@@ -7,6 +7,8 @@ import { machineState } from './support/machine-state.ts';
 import { RunFolder } from './support/run-folder.ts';
 
 const SCRIPT = join(import.meta.dirname, '../../scripts/cluster.ts');
+/** The image is made anew. */
+const UP_WAIT_MS = 600_000;
 const MARK = 'orbweaver-cluster-kept';
 const missing = [
   ...missingForNodes(),
@@ -30,27 +32,31 @@ describe.skipIf(missing.length > 0)(title, () => {
     expect((await command('status')).exit).toBe(1);
   });
 
-  test('up brings a cluster that stays, down takes all of it away', async () => {
-    const before = machineState(MARK);
-    const { exit, out, err } = await command('up', 'alpha');
-    expect(err).toContain('ready');
-    expect(exit).toBe(0);
-    const shell = `${out.replace(/^kubectl.*$/m, '')}\nkubectl get nodes -o name\nkubectl -n orbweaver get ds,deploy -o name`;
-    const answer = await runProcess('sh', ['-ec', shell]);
-    expect(answer).toMatchObject({ exit: 0, err: '' });
-    expect(answer.out.trim().split('\n')).toEqual([
-      'node/alpha',
-      'daemonset.apps/orbweaver-agent',
-      'deployment.apps/orbweaver-controller',
-    ]);
+  test(
+    'up brings a cluster that stays, down takes all of it away',
+    async () => {
+      const before = machineState(MARK);
+      const { exit, out, err } = await command('up', 'alpha');
+      expect(err).toContain('ready');
+      expect(exit).toBe(0);
+      const shell = `${out.replace(/^kubectl.*$/m, '')}\nkubectl get nodes -o name\nkubectl -n orbweaver get ds,deploy -o name`;
+      const answer = await runProcess('sh', ['-ec', shell]);
+      expect(answer).toMatchObject({ exit: 0, err: '' });
+      expect(answer.out.trim().split('\n')).toEqual([
+        'node/alpha',
+        'daemonset.apps/orbweaver-agent',
+        'deployment.apps/orbweaver-controller',
+      ]);
 
-    const status = await command('status');
-    expect(status.exit).toBe(0);
-    expect(status.out).toMatch(/^kubelet-alpha +running +\d+$/m);
-    expect((await command('up')).exit).toBe(1);
+      const status = await command('status');
+      expect(status.exit).toBe(0);
+      expect(status.out).toMatch(/^kubelet-alpha +running +\d+$/m);
+      expect((await command('up')).exit).toBe(1);
 
-    expect((await command('down')).exit).toBe(0);
-    expect(machineState(MARK)).toEqual(before);
-    expect((await command('down')).exit).toBe(0);
-  });
+      expect((await command('down')).exit).toBe(0);
+      expect(machineState(MARK)).toEqual(before);
+      expect((await command('down')).exit).toBe(0);
+    },
+    UP_WAIT_MS,
+  );
 });
