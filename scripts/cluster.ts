@@ -1,32 +1,54 @@
 /**
- * `npm run cluster -- up|status|down|build`: a real cluster on this machine that stays until it is taken down. It runs
- * in namespaces of its own; of this machine it uses one port of 127.0.0.1 and a folder.
+ * `npm run cluster -- up|status|down|walk|build`: a real cluster on this machine that stays until it is taken down, and
+ * the tutorials on it. It runs in namespaces of its own; of this machine it uses one port of 127.0.0.1 and a folder.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, symlinkSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { programPath } from '../test/cluster/support/binaries.ts';
+import { existsSync } from 'node:fs';
+import { processTerminal } from '../src/cli/terminal.ts';
 import { buildPrograms } from '../test/cluster/support/build-programs.ts';
 import { Cluster, missingForNodes } from '../test/cluster/support/cluster.ts';
 import { installOrbweaver } from '../test/cluster/support/installation.ts';
 import { isRunning } from '../test/cluster/support/process-identity.ts';
 import { RunFolder } from '../test/cluster/support/run-folder.ts';
+import { linkPrograms } from '../test/cluster/support/user-programs.ts';
+import {
+  CLUSTER_STORIES,
+  chooseClusterStories,
+  walkCluster,
+} from '../test/cluster/walks/cluster-walks.ts';
+import { WalkedCluster } from '../test/cluster/walks/walked-cluster.ts';
 import { build } from './build.ts';
 
 const NODES = ['node1', 'node2'];
 const NODE_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
-const USAGE = `usage: npm run cluster -- up [NODE...] | status | down | build
+const USAGE = `usage: npm run cluster -- up [NODE...] | status | down | walk [NAME...] | build
 
   up      starts a control plane and these nodes (default: ${NODES.join(' ')})
   status  lists its processes
   down    takes it away
-  build   only builds the programs that are missing`;
+  walk    walks through tutorials (default: all) on the cluster that is up, else on one of its own
+  build   only builds the programs that are missing
+
+walks:
+${CLUSTER_STORIES.map(({ name, title }) => `  ${name.padEnd(34)} ${title}`).join('\n')}`;
 
 const started = performance.now();
 
 function say(line: string): void {
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   console.error(`${seconds.padStart(6)} s  ${line}`);
+}
+
+/** Builds what a cluster is made of; false where this machine lacks something, which has been said. */
+async function prepare(): Promise<boolean> {
+  await buildPrograms(say);
+  const missing = missingForNodes();
+  if (missing.length > 0) {
+    console.error(`no cluster can run here:\n  ${missing.join('\n  ')}`);
+    return false;
+  }
+  await build();
+  return true;
 }
 
 async function up(names: readonly string[]): Promise<number> {
@@ -40,36 +62,55 @@ async function up(names: readonly string[]): Promise<number> {
     console.error(`a cluster is up already: ${there.path} (npm run cluster -- down)`);
     return 1;
   }
-  await buildPrograms(say);
-  const missing = missingForNodes();
-  if (missing.length > 0) {
-    console.error(`no cluster can run here:\n  ${missing.join('\n  ')}`);
-    return 1;
-  }
-  await build();
+  if (!(await prepare())) return 1;
   process.once('SIGINT', () => {
     say('interrupted: taking it down');
     // Nothing more is started while this waits.
     spawnSync(process.execPath, [import.meta.filename, 'down'], { stdio: 'inherit' });
     process.exit(130);
   });
+  const cluster = await startInstalled(names, true);
+  const { run, kubeconfig } = cluster.controlPlane;
+  const programs = linkPrograms(run);
+  say('ready');
+  console.log(`export KUBECONFIG=${kubeconfig}`);
+  console.log(`export PATH=${programs}:$PATH`);
+  console.log('kubectl get nodes');
+  return 0;
+}
+
+/** A cluster with Orbweaver in it. */
+async function startInstalled(nodes: readonly string[], kept: boolean): Promise<Cluster> {
   // The plugin comes with the agent.
   const node = { withoutOwnPlugins: true };
-  const cluster = await Cluster.start({ nodes: names, node, kept: true, say });
+  const cluster = await Cluster.start({ nodes, node, kept, say });
   try {
     await installOrbweaver(cluster, say);
   } catch (error) {
     await cluster.stop();
     throw error;
   }
-  const { run, kubeconfig } = cluster.controlPlane;
-  const kubectl = run.file('bin', 'kubectl');
-  symlinkSync(programPath('kubectl'), kubectl);
-  say('ready');
-  console.log(`export KUBECONFIG=${kubeconfig}`);
-  console.log(`export PATH=${dirname(kubectl)}:$PATH`);
-  console.log('kubectl get nodes');
-  return 0;
+  return cluster;
+}
+
+async function walk(names: readonly string[]): Promise<number> {
+  const stories = chooseClusterStories(names);
+  if (stories === undefined) {
+    console.error(`there is no such walk\n\n${USAGE}`);
+    return 2;
+  }
+  const kept = RunFolder.kept();
+  if (kept === undefined && !(await prepare())) return 1;
+  const interrupt = new AbortController();
+  process.once('SIGINT', () => interrupt.abort(new Error('interrupted')));
+  await using own = kept === undefined ? await startInstalled(NODES, false) : undefined;
+  const cluster = new WalkedCluster(own?.controlPlane.run ?? kept!);
+  if (cluster.nodes.length < NODES.length) {
+    console.error(`walks want ${NODES.length} nodes (npm run cluster -- down, then up)`);
+    return 1;
+  }
+  const failures = await walkCluster(cluster, stories, processTerminal(), interrupt.signal);
+  return failures === 0 ? 0 : 1;
 }
 
 function status(): number {
@@ -109,6 +150,8 @@ async function main([command, ...names]: readonly string[]): Promise<number> {
       return status();
     case 'down':
       return await down();
+    case 'walk':
+      return await walk(names);
     case 'build':
       await buildPrograms(say);
       return 0;

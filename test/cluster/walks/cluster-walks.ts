@@ -21,20 +21,15 @@ export const CLUSTER_STORIES: readonly ClusterStory[] = [
   ...poolInstructions,
 ];
 
-/**
- * Those of these names, where `TUTORIAL` names all of its parts and no name all walks. Throws for a name that is not
- * known.
- */
-export function chooseClusterStories(names: readonly string[]): readonly ClusterStory[] {
+/** Those of these names, where `TUTORIAL` names all of its parts and no name all walks; undefined for another name. */
+export function chooseClusterStories(
+  names: readonly string[],
+): readonly ClusterStory[] | undefined {
   if (names.length === 0) return CLUSTER_STORIES;
-  return names.flatMap((name) => {
-    const stories = CLUSTER_STORIES.filter(
-      (one) => one.name === name || one.name.startsWith(`${name}/`),
-    );
-    if (stories.length > 0) return stories;
-    const known = CLUSTER_STORIES.map((one) => one.name).join(', ');
-    throw new Error(`there is no walk ${JSON.stringify(name)}: ${known}`);
-  });
+  const chosen = names.map((name) =>
+    CLUSTER_STORIES.filter((one) => one.name === name || one.name.startsWith(`${name}/`)),
+  );
+  return chosen.every((stories) => stories.length > 0) ? chosen.flat() : undefined;
 }
 
 /** Walks one after the other; resolves to how many things came out differently. Throws the reason of `interrupt`. */

@@ -10,6 +10,7 @@ import {
   rollout,
   row,
   run,
+  words,
 } from './cluster-story.ts';
 import { ENDPOINT_COLUMNS, OLDER_POOL_COLUMNS, REFUSED } from './spiderpool-words.ts';
 
@@ -19,10 +20,9 @@ const FOLDER = '3-priorities-backup-selectors';
 const NO_TEXTS = 'cannot unmarshal';
 
 /** Applies a ConfigMap of the tutorial with quotes around its values. */
-function applyQuoted(file: string): ClusterStep {
-  return run(
-    `sed -E 's/: (\\[.*\\]|true|false)$/: "\\1"/' ${file} | tee /dev/stderr | kubectl apply -f -`,
-  );
+function applyQuoted(file: string): ClusterStep[] {
+  const quote = `sed -E 's/: (\\[.*\\]|true|false)$/: "\\1"/' ${file}`;
+  return [look(quote, words('"[default-v4-ippool]"')), run(`${quote} | kubectl apply -f -`)];
 }
 
 /** Both families of the pools of one number; 0 stands for the cluster's defaults. */
@@ -50,7 +50,7 @@ const sources: ClusterStory = {
           row('v6-ippool2', 'IPv6', 'fd00:20:2::/64', '0', '138', 'false'),
         ),
         refusedRun('kubectl apply -f priorities/spiderpool-conf.yaml', NO_TEXTS),
-        applyQuoted('priorities/spiderpool-conf.yaml'),
+        ...applyQuoted('priorities/spiderpool-conf.yaml'),
       ],
     },
     {
@@ -164,7 +164,7 @@ const selectors: ClusterStory = {
       title: "The cluster's default pool is for namespaces with the label foo: bar.",
       steps: [
         run('kubectl apply -f selectors/default-v4-ippool.yaml'),
-        applyQuoted('selectors/spiderpool-conf.yaml'),
+        ...applyQuoted('selectors/spiderpool-conf.yaml'),
         look('kubectl get spl', row('default-v4-ippool', 'IPv4', '172.18.0.0/16', '0', '10')),
       ],
     },

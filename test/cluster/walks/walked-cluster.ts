@@ -1,8 +1,7 @@
 /** A cluster as a walk uses it: by its folder, so that one that was brought up earlier serves as well. */
-import { existsSync, readdirSync, symlinkSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { CalledAs } from '../../../src/choose/subject.ts';
-import { PACKAGE_FOLDER } from '../../../src/cli/package-folder.ts';
 import { type ProcessResult, runProcess } from '../../../src/cli/walk/run-process.ts';
 import type { KubeObject } from '../../../src/dialect/kube-object.ts';
 import type { IpBlock } from '../../../src/kube/ip-block.ts';
@@ -10,8 +9,7 @@ import { programPath } from '../support/binaries.ts';
 import { claimsOfBlock } from '../support/ledger-view.ts';
 import { changePodNetwork } from '../support/pod-network.ts';
 import type { RunFolder } from '../support/run-folder.ts';
-
-const COMMAND = join(PACKAGE_FOLDER, 'src/cli/orbweaver.mjs');
+import { linkPrograms } from '../support/user-programs.ts';
 
 /** What Kubernetes keeps of an event. */
 export interface PodEvent {
@@ -26,24 +24,13 @@ export interface PodEvent {
 
 export class WalkedCluster {
   readonly kubeconfig: string;
-  /** Where `kubectl`, `orbweaver` and `calicoctl` are. */
-  readonly programs: string;
+  readonly #programs: string;
   readonly #run: RunFolder;
 
   constructor(run: RunFolder) {
     this.#run = run;
     this.kubeconfig = join(run.path, 'admin.kubeconfig');
-    this.programs = run.folder('bin');
-    const targets = {
-      kubectl: programPath('kubectl'),
-      orbweaver: COMMAND,
-      calicoctl: COMMAND,
-      node: process.execPath,
-    };
-    for (const [name, target] of Object.entries(targets)) {
-      const link = join(this.programs, name);
-      if (!existsSync(link)) symlinkSync(target, link);
-    }
+    this.#programs = linkPrograms(run);
   }
 
   /** The names of its nodes, in order. */
@@ -60,7 +47,7 @@ export class WalkedCluster {
         INIT_CWD: folder,
         KUBECONFIG: this.kubeconfig,
         KUBECACHEDIR: this.#run.folder('kubectl'),
-        PATH: [this.programs, env.PATH ?? ''].join(delimiter),
+        PATH: [this.#programs, env.PATH ?? ''].join(delimiter),
       },
     });
   }
