@@ -24,17 +24,31 @@ export interface PodWish {
 
 export class CalicoSite implements Disposable {
   readonly store: EmbeddedStore;
-  readonly service: IpamService;
+  #service: IpamService;
   #now: { ms: number };
   #pods = 0;
 
   private constructor(store: EmbeddedStore, now: { ms: number }) {
     this.store = store;
     this.#now = now;
-    const { ledger, cluster } = store;
-    const clock = { now: () => now.ms };
+    this.#service = this.#boot();
+  }
+
+  get service(): IpamService {
+    return this.#service;
+  }
+
+  #boot(): IpamService {
+    const { ledger, cluster } = this.store;
+    const clock = { now: () => this.#now.ms };
     const allocator = new Allocator({ ledger, cluster, clock });
-    this.service = new IpamService({ ledger, cluster, allocator, clock, node: 'node-a' });
+    return new IpamService({ ledger, cluster, allocator, clock, node: 'node-a' });
+  }
+
+  /** Another agent begins, at a time `ms` from now; it may be earlier. */
+  restart(ms: number): void {
+    this.#now.ms += ms;
+    this.#service = this.#boot();
   }
 
   static async start(...objects: KubeObject[]): Promise<CalicoSite> {

@@ -3,7 +3,7 @@
 import type { Pool } from '../../src/dialect/pool.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import type { Allocator } from '../../src/ipam/allocator.ts';
-import type { Claim, Ledger, SlotWrite, UnitWrite } from '../../src/ipam/ports.ts';
+import type { Claim, Ledger, Resting, SlotWrite, UnitWrite } from '../../src/ipam/ports.ts';
 import {
   type Address,
   addToAddress,
@@ -76,22 +76,19 @@ export function allOrNothing(ledger: Ledger): string | undefined {
   return undefined;
 }
 
-/**
- * I8: an address is taken out of its rest only when its pool has nothing else. `inFuture` tells the times of
- * releases that an agent found ahead of its clock: their rest began when it found them (rule 9).
- */
+/** When the agent that looks at a line may call its rest over at the earliest. */
+export type RestEnd = (line: Resting) => number;
+
+/** I8: an address is taken out of its rest only when its pool has nothing else. */
 export function restYieldsOnlyWhenFull(
   writes: readonly SlotWrite[],
   now: number,
   allocator: Allocator,
   pools: readonly Pool[],
-  inFuture: (releasedAt: number) => boolean,
+  restEnd: RestEnd,
 ): string | undefined {
   for (const { was, now: line } of writes) {
-    if (was?.state !== 'resting' || was.until <= now || line.state !== 'claimed') {
-      continue;
-    }
-    if (inFuture(was.releasedAt)) {
+    if (was?.state !== 'resting' || restEnd(was) <= now || line.state !== 'claimed') {
       continue;
     }
     const pool = pools.find((candidate) => candidate.name === line.pool) as Pool;
@@ -139,6 +136,7 @@ function hiddenByReservation(pool: Pool, allocator: Allocator, ledger: Ledger): 
 /** What is known when a commit is sent. */
 export interface Sent {
   readonly writes: readonly SlotWrite[];
+  /** Changes of owners on their way, those of this commit last: every search reckons with them. */
   readonly units: readonly UnitWrite[];
   /** Those that no commit before carried. */
   readonly newUnits: readonly UnitWrite[];
@@ -147,6 +145,7 @@ export interface Sent {
   readonly allocator: Allocator;
   readonly pools: readonly Pool[];
   readonly now: number;
+  readonly restEnd: RestEnd;
 }
 
 /**
@@ -164,7 +163,7 @@ export function claimsLieInOwnUnits(sent: Sent): string | undefined {
       return `${formatAddress(claim.address)} for ${claim.node}: ${fault}`;
     }
     const borrowed = ownerAfter(sent, cidrOf(claim.address, pool.calico.blockSize)) !== claim.node;
-    const rested = was !== undefined && was.until > sent.now;
+    const rested = was !== undefined && sent.restEnd(was) > sent.now;
     if (borrowed || rested) {
       const own = ownUnits(sent, pool, claim.node).flatMap(addressesOf);
       const free = own.find((address) => isFree(sent, pool, address));
@@ -204,19 +203,20 @@ function isTaken({ engine, writes }: Sent): (address: Address) => boolean {
 }
 
 function writeOf(units: readonly UnitWrite[], cidr: Cidr): UnitWrite | undefined {
-  return units.find(({ now }) => formatCidr(now.cidr) === formatCidr(cidr));
+  return units.findLast(({ now }) => formatCidr(now.cidr) === formatCidr(cidr));
 }
 
 function ownerAfter({ units, ledger }: Sent, cidr: Cidr): string | undefined {
   return (writeOf(units, cidr)?.now ?? ledger.unit(cidr))?.node;
 }
 
-/** Durable units of a node, and those that this commit makes its own. */
+/** Durable units of a node, with the changes that are on their way. */
 function ownUnits({ ledger, units }: Sent, pool: Pool, node: string): Cidr[] {
   const written = units.map(({ now }) => now).filter(({ cidr }) => pool.ranges.has(cidr.first));
-  const texts = new Set(written.map(({ cidr }) => formatCidr(cidr)));
-  const others = [...ledger.units(pool.subnet)].filter(({ cidr }) => !texts.has(formatCidr(cidr)));
-  return [...others, ...written].filter((unit) => unit.node === node).map(({ cidr }) => cidr);
+  const owners = new Map(
+    [...ledger.units(pool.subnet), ...written].map((unit) => [formatCidr(unit.cidr), unit]),
+  );
+  return [...owners.values()].filter((unit) => unit.node === node).map(({ cidr }) => cidr);
 }
 
 function addressesOf(cidr: Cidr): Address[] {

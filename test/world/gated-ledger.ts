@@ -26,6 +26,13 @@ export class GatedLedger implements Ledger {
     return this.#waiting.length;
   }
 
+  /** Changes of owners in commits that wait, but for those that can land no more. */
+  unitsOnTheirWay(): UnitWrite[] {
+    return this.#waiting
+      .flatMap(({ units }) => units)
+      .filter(({ was, now }) => this.#behind.unit(now.cidr)?.nonce === was?.nonce);
+  }
+
   commit(writes: readonly SlotWrite[], units: readonly UnitWrite[] = []): Promise<CommitOutcome> {
     this.onCommit(writes, units);
     return new Promise((resolve) => {

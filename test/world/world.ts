@@ -17,6 +17,7 @@ import {
   claimsLieInOwnUnits,
   engineShowsLedger,
   noAddressTwice,
+  type RestEnd,
   restYieldsOnlyWhenFull,
   unitsShowLedger,
 } from './checkers.ts';
@@ -65,8 +66,6 @@ export class World {
   readonly #runtime = new Runtime();
   readonly #calls = new Set<Promise<void>>();
   readonly #swarm: Record<'fail' | 'restart' | 'trap' | 'edit' | 'hangUp', boolean>;
-  /** When the clock was set at a restart, and to what. */
-  readonly #setBacks: { readonly from: number; readonly to: number }[] = [];
   readonly #unitsSeen = new WeakSet<UnitWrite>();
   #now = 1_000_000_000_000;
   #nonces = 0;
@@ -328,16 +327,27 @@ export class World {
     this.#life += 1;
     this.#calls.clear();
     await this.#ledger.abandon(() => this.#random.chance(0.5));
-    const from = this.#now;
     this.#now += this.#random.below(3) === 0 ? -5_000 : 2_000;
-    this.#setBacks.push({ from, to: this.#now });
     this.#boot();
+  }
+
+  /** Rule 9: where the clock was set back, a rest that began in the future begins when an agent finds it. */
+  #restEndFromNowOn(): RestEnd {
+    const found = this.#now;
+    const inFuture = new Set(
+      [...this.#truth.resting()].flatMap(({ releasedAt, nonce }) =>
+        releasedAt > found ? [nonce] : [],
+      ),
+    );
+    return ({ releasedAt, until, nonce }) =>
+      inFuture.has(nonce) ? found + until - releasedAt : until;
   }
 
   #boot(): void {
     this.#ledger = new GatedLedger(this.#truth);
     const clock = { now: () => this.#now };
     const life = this.#life;
+    const restEnd = this.#restEndFromNowOn();
     this.#allocator = new Allocator({ ledger: this.#ledger, cluster: this.#cluster, clock }, () => {
       const engine = Engine.load();
       // A call of an earlier agent may still make that agent replace its own.
@@ -350,18 +360,17 @@ export class World {
       }
       const pools = this.#cluster.pools();
       const newUnits = units.filter((write) => !this.#unitsSeen.has(write));
-      this.#fault ??= restYieldsOnlyWhenFull(writes, this.#now, this.#allocator, pools, (ms) =>
-        this.#setBacks.some(({ from, to }) => to < ms && ms <= from),
-      );
+      this.#fault ??= restYieldsOnlyWhenFull(writes, this.#now, this.#allocator, pools, restEnd);
       this.#fault ??= claimsLieInOwnUnits({
         writes,
-        units,
+        units: [...this.#ledger.unitsOnTheirWay(), ...units],
         newUnits,
         ledger: this.#truth,
         engine: this.#engine,
         allocator: this.#allocator,
         pools,
         now: this.#now,
+        restEnd,
       });
       this.counts.units += newUnits.length;
       this.counts.takeovers += newUnits.filter(({ was }) => was !== undefined).length;
