@@ -172,6 +172,10 @@ class CountedBlocks implements BlockApi {
     return this.#blocks.get(name);
   }
 
+  peek(name: string): Promise<ApiOutcome<IpBlock>> {
+    return this.#blocks.peek(name);
+  }
+
   list(query: ListQuery): Promise<ApiOutcome<BlockPage>> {
     return this.#blocks.list(query);
   }

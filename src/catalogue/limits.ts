@@ -50,8 +50,10 @@ export const LIMITS = {
   freshReadMs: 500,
   /** Blocks that a node remembers to share with others, because it lost a race in them; the oldest are forgotten. */
   sharedBlocksMax: 1_024,
-  /** Blocks that a search reads ahead at once where it loses one race after another. */
-  lookAheadMax: 64,
+  /** Blocks that a search looks at ahead where it loses one race after another. */
+  lookAheadBlocks: 8,
+  /** What such a look has seen it does not look at again for this many milliseconds. */
+  lookAheadMs: 5_000,
   /** A commit to the API server is given up after this many milliseconds, and settled behind the answer. */
   apiCommitMs: 15_000,
   /** STATUS answers 50 once the API server has not answered for this many milliseconds. */

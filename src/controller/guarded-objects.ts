@@ -24,6 +24,7 @@ export function guardedBlocks(blocks: BlockApi, leads: () => boolean): BlockApi 
     leads() ? write() : NOT_LEADING;
   return {
     get: (name) => blocks.get(name),
+    peek: (name) => blocks.peek(name),
     list: (query) => blocks.list(query),
     create: (block) => guard(() => blocks.create(block)),
     patch: (name, operations) => guard(() => blocks.patch(name, operations)),

@@ -16,6 +16,7 @@ import type { Held } from './allocator.ts';
 import { answerOf } from './answer.ts';
 import type { Hold } from './holds.ts';
 import { unkept } from './kept.ts';
+import { lookAhead } from './look-ahead.ts';
 import type { Parts } from './parts.ts';
 import type { Claim, Owner, Sight, SlotWrite } from './ports.ts';
 import { release } from './release.ts';
@@ -34,6 +35,7 @@ export async function add(parts: Parts, call: Call): Promise<AddResult> {
   refuseUnheard(parts, call);
   const resolved = await resolveSubject(parts, call);
   let sight: Sight = 'old';
+  let races = 0;
   for (;;) {
     refuseUnheard(parts, call);
     const standing = standingClaims(parts.ledger, call.attachment, resolved);
@@ -53,11 +55,15 @@ export async function add(parts: Parts, call: Call): Promise<AddResult> {
       return step.result;
     }
     sight = step.again;
+    if (step.lost !== undefined) {
+      races += 1;
+      await lookAhead(parts, { hold: step.lost, races, deadline: call.deadline });
+    }
   }
 }
 
-/** An answer, or a reason to begin again, and what is seen of the ledger then. */
-type Step = { readonly result: AddResult } | { readonly again: Sight };
+/** An answer, or a reason to begin again: what is seen of the ledger then, and what was lost in a race. */
+type Step = { readonly result: AddResult } | { readonly again: Sight; readonly lost?: Hold };
 
 /** Rule 3: an ADD whose plugin has hung up is not started, nor one that is past its deadline. */
 function refuseUnheard(parts: Parts, call: Call): void {
@@ -162,7 +168,7 @@ async function claimNew(parts: Parts, call: Call, resolved: Resolved, sight: Sig
     parts.allocator.lose(
       outcome.conflicts.flatMap(({ address, now }) => (now?.state === 'claimed' ? [address] : [])),
     );
-    return { again: sight === 'new' ? 'recent' : sight };
+    return { again: sight === 'new' ? 'recent' : sight, lost: hold };
   }
   if (!poolsHave(parts, hold)) {
     await release(parts, claims);

@@ -103,6 +103,13 @@ export class Allocator {
     this.#copy.lose(addresses);
   }
 
+  /** The next blocks, so many at most, in which the search goes on that came to the slots of this hold. */
+  ahead({ slots }: Hold, count: number): Address[] {
+    return this.#copy.use(() =>
+      slots.flatMap(({ address, pool }) => this.#copy.ahead(pool, address, count)).slice(0, count),
+    );
+  }
+
   /**
    * Ends a hold, whether its slots became durable, failed, or were lost to somebody faster: the engine shows
    * what the ledger says of them now.

@@ -13,7 +13,7 @@ import type { Address, Family } from '../net/address.ts';
 import type { Cidr } from '../net/cidr.ts';
 import type { RangeSet } from '../net/range-set.ts';
 import type { Holds } from './holds.ts';
-import { NodeStarts } from './node-starts.ts';
+import { blocksBehind, NodeStarts } from './node-starts.ts';
 import type { Clock, Cluster, Ledger, Line, Sight, Unit } from './ports.ts';
 import { keyOf, type PoolEntries, type PoolEntry, SlotSearch } from './slot-search.ts';
 import { UnitIndex } from './unit-index.ts';
@@ -162,6 +162,15 @@ export class EngineCopy {
   /** Somebody else was faster to claim these addresses: searches begin elsewhere in their blocks. */
   lose(addresses: readonly Address[]): void {
     this.#starts?.lose(addresses);
+  }
+
+  /** The next blocks, so many at most, in which the search of a pool goes on behind an address. */
+  ahead(pool: Pool, address: Address, count: number): Address[] {
+    const entry = this.#entries.get(keyOf(pool));
+    // In a pool with units the search goes by their owners.
+    return entry === undefined || entry.units !== undefined
+      ? []
+      : blocksBehind(this.#engine, entry.handle, address, count);
   }
 
   /** Counts of one pool as the engine has them, or undefined for a pool that is not known. */

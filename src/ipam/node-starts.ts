@@ -10,6 +10,7 @@ import type { Engine } from '../engine/engine.ts';
 import {
   type Address,
   addressInBlock,
+  addToAddress,
   blockOf,
   compareAddresses,
   formatAddress,
@@ -75,6 +76,35 @@ export class NodeStarts {
     // There is one, since the one that was found is free again.
     return after ?? engine.claimWithin(pool, first, last)!;
   }
+}
+
+/**
+ * The next blocks behind the one of an address that have something free, `count` at most, in the order in which a
+ * search of the pool comes to them: it goes round at the end, and ends before the block it began in.
+ */
+export function blocksBehind(
+  engine: Engine,
+  pool: number,
+  address: Address,
+  count: number,
+): Address[] {
+  const begun = blockOf(address);
+  const seen = new Set([formatAddress(begun)]);
+  const blocks: Address[] = [];
+  for (let last = begun; blocks.length < count; ) {
+    const found = engine.claimNext(pool, addToAddress(last, SLOTS));
+    if (found === undefined) {
+      break;
+    }
+    engine.unclaim(found);
+    last = blockOf(found);
+    if (seen.has(formatAddress(last))) {
+      break;
+    }
+    seen.add(formatAddress(last));
+    blocks.push(last);
+  }
+  return blocks;
 }
 
 function boundsOf(block: Address, within: Cidr | undefined): readonly [Address, Address] {

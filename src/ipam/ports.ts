@@ -157,6 +157,12 @@ export interface SharedLedger {
     deadline: number,
     least: Exclude<Sight, 'old'>,
   ): Promise<Exclude<Sight, 'old'>>;
+  /**
+   * Reads these blocks, known or not, but for those at which it was looked so LIMITS.lookAheadMs ago or less. Resolves
+   * when reads of the ledger show them, and without that where the server does not answer, at `deadline`
+   * (milliseconds since the epoch) at the latest: it is only to lose fewer races.
+   */
+  lookAt(blocks: readonly Address[], deadline: number): Promise<void>;
 }
 
 /**

@@ -50,12 +50,14 @@ export interface BlockPage {
 }
 
 /**
- * IPBlocks on an API server. Nothing here rejects. Every read is a quorum read: it leaves `resourceVersion`
- * unset, so that it comes from etcd and not from the server's watch cache. Every request has a deadline,
+ * IPBlocks on an API server. Nothing here rejects. Every read is a quorum read, unless it says otherwise: it leaves
+ * `resourceVersion` unset, so that it comes from etcd and not from the server's watch cache. Every request has a deadline,
  * after which it is `unknown`; the implementation closes what it gives up, so that little lands late.
  */
 export interface BlockApi {
   get(name: string): Promise<ApiOutcome<IpBlock>>;
+  /** As the server's watch cache has it, which may be older than what was seen; a quarter of the server's work. */
+  peek(name: string): Promise<ApiOutcome<IpBlock>>;
   list(query: ListQuery): Promise<ApiOutcome<BlockPage>>;
   create(block: IpBlock): Promise<ApiOutcome<IpBlock>>;
   /** A JSON Patch without resourceVersion: the server applies it to the newest version. */

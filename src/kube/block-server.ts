@@ -30,6 +30,11 @@ export class BlockServer implements BlockApi {
     return this.#api.request({ method: 'GET', path: resourcePath(IP_BLOCKS, { name }) });
   }
 
+  peek(name: string): Promise<ApiOutcome<IpBlock>> {
+    const path = resourcePath(IP_BLOCKS, { name, query: { resourceVersion: '0' } });
+    return this.#api.request({ method: 'GET', path });
+  }
+
   async list(query: ListQuery): Promise<ApiOutcome<BlockPage>> {
     const { coarseNetworks, limit } = query;
     const labelSelector =

@@ -21,6 +21,7 @@ import { backoffMs } from './backoff.ts';
 import type { BlockCache } from './block-cache.ts';
 import { listBlocks } from './block-list.ts';
 import { blockName, coarseNetwork } from './ip-block.ts';
+import { LookAhead } from './look-ahead.ts';
 import type { RequestGate } from './request-gate.ts';
 
 export interface FreshReadParts {
@@ -56,9 +57,15 @@ export class FreshRead implements SharedLedger {
   readonly #parts: FreshReadParts;
   /** By the key of the place. */
   readonly #looks = new Map<string, Look>();
+  readonly #ahead: LookAhead;
 
   constructor(parts: FreshReadParts) {
     this.#parts = parts;
+    this.#ahead = new LookAhead(parts);
+  }
+
+  lookAt(blocks: readonly Address[], deadline: number): Promise<void> {
+    return this.#ahead.lookAt(blocks, deadline);
   }
 
   async refresh(addresses: readonly RangeSet[], deadline: number, least: Newer): Promise<Newer> {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/catalogue/limits.ts';
 import { Engine } from '../../src/engine/engine.ts';
-import { NodeStarts } from '../../src/ipam/node-starts.ts';
+import { blocksBehind, NodeStarts } from '../../src/ipam/node-starts.ts';
 import { type Address, blockOf, formatAddress } from '../../src/net/address.ts';
 import { parseRange } from '../../src/net/range.ts';
 import { RangeSet } from '../../src/net/range-set.ts';
@@ -146,5 +146,42 @@ describe('the first slot of a node in a block', () => {
     });
     expect(moved).toHaveLength(LIMITS.sharedBlocksMax);
     expect(moved).not.toContain(lost[0]);
+  });
+});
+
+describe('the blocks that a search comes to next', () => {
+  const behind = (ranges: string[], from: string, count: number, taken: string[] = []) => {
+    const { engine, pool } = poolOf(...ranges);
+    for (const address of taken) {
+      engine.claimAddress(addressOf(address));
+    }
+    const blocks = blocksBehind(engine, pool, addressOf(from), count).map(formatAddress);
+    expect(engine.counts(pool).used).toBe(taken.length);
+    return blocks;
+  };
+
+  test.each([
+    ['in their order', ['10.0.0.0-10.0.1.255'], '10.0.0.5', 2, ['10.0.0.64', '10.0.0.128']],
+    ['round at the end', ['10.0.0.0-10.0.0.255'], '10.0.0.200', 2, ['10.0.0.0', '10.0.0.64']],
+    ['all but its own', ['10.0.0.0-10.0.0.191'], '10.0.0.70', 9, ['10.0.0.128', '10.0.0.0']],
+    ['none where there is no other', ['10.0.0.0-10.0.0.63'], '10.0.0.7', 4, []],
+    ['across a gap', ['10.0.0.3-10.0.0.9', '10.9.0.70-10.9.0.70'], '10.0.0.3', 4, ['10.9.0.64']],
+    [
+      'beyond the last address of all',
+      ['255.255.255.192-255.255.255.255'],
+      '255.255.255.200',
+      4,
+      [],
+    ],
+  ])('%s', (_, ranges, from, count, expected) => {
+    expect(behind(ranges, from, count)).toEqual(expected);
+  });
+
+  test('leave out those that are full', () => {
+    const full = Array.from({ length: 64 }, (_, slot) => `10.0.0.${64 + slot}`);
+    expect(behind(['10.0.0.0-10.0.0.255'], '10.0.0.1', 2, full)).toEqual([
+      '10.0.0.128',
+      '10.0.0.192',
+    ]);
   });
 });

@@ -79,6 +79,7 @@ export class SimulatedApiServer {
       });
     return {
       get: (name) => send('get', name, undefined, () => this.#get(name)),
+      peek: (name) => send('get', name, undefined, () => this.#get(name)),
       list: (query) => send('list', '', query, () => this.#list(query)),
       create: (block) => send('create', block.metadata.name, block, () => this.#create(block)),
       patch: (name, operations) =>

@@ -272,6 +272,7 @@ export class SimulatedCluster {
       this.away ? { kind: 'unknown', reason: 'simulated: away' } : work();
     return {
       get: (name) => away(() => client.get(name)),
+      peek: (name) => away(() => client.peek(name)),
       list: (query) => away(() => client.list(query)),
       create: (block) => away(() => client.create(block)),
       patch: (name, operations) => away(() => client.patch(name, operations)),
