@@ -9,8 +9,15 @@ import type { Claim } from '../ipam/ports.ts';
 import { BlockCache } from '../kube/block-cache.ts';
 import { type CachedBlock, isQuarantine, type Quarantined } from '../kube/cached-block.ts';
 import { firstOfBlock, type IpBlock } from '../kube/ip-block.ts';
-import { type Address, addressInBlock, compareAddresses, familyOf } from '../net/address.ts';
-import { blockCidrText, type Cidr, cidrContains } from '../net/cidr.ts';
+import {
+  type Address,
+  addressInBlock,
+  blockOf,
+  compareAddresses,
+  equalAddresses,
+  familyOf,
+} from '../net/address.ts';
+import { blockCidrText, type Cidr, cidrContains, lastOfCidr } from '../net/cidr.ts';
 import type { RangeSet } from '../net/range-set.ts';
 
 /** What a changed block changes. */
@@ -24,6 +31,17 @@ export interface ClaimsChange {
 export interface PodName {
   readonly namespace: string;
   readonly name: string;
+}
+
+/** An affinity unit, and the block that its line stands in. */
+export interface OwnedUnit {
+  readonly cidr: Cidr;
+  readonly node: string;
+  /** Its key within `spec.units`. */
+  readonly key: string;
+  readonly block: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
 }
 
 /** The claims of one block from one pool. */
@@ -151,6 +169,33 @@ export class ClaimsView {
     const block = first && this.#cache.block(first);
     return (
       block === undefined || [...block.slots.values()].some(({ line }) => line.state === 'claimed')
+    );
+  }
+
+  /** Affinity units, but those that were edited by hand. */
+  *units(): Generator<OwnedUnit> {
+    for (const first of this.#cache.firsts()) {
+      const { name, uid = '', resourceVersion = '', units } = this.#cache.block(first)!;
+      for (const [key, { unit }] of units) {
+        if (unit.node !== '') {
+          const { cidr, node } = unit;
+          yield { cidr, node, key, block: name, uid, resourceVersion };
+        }
+      }
+    }
+  }
+
+  /** Whether an address of a unit is held, or not readable. */
+  isHeldIn(unit: Cidr): boolean {
+    const own = blockOf(unit.first);
+    const isLarger = !equalAddresses(blockOf(lastOfCidr(unit)), own);
+    const firsts = isLarger
+      ? this.#cache.firsts().filter((first) => cidrContains(unit, first))
+      : [own];
+    return firsts.some((first) =>
+      [...(this.#cache.block(first)?.slots.values() ?? [])].some(
+        ({ line }) => line.state === 'claimed' && cidrContains(unit, line.address),
+      ),
     );
   }
 

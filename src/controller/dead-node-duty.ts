@@ -4,9 +4,7 @@
  *
  * The divergence that this file repairs: a claim whose holder is gone and whose node cannot say so any more. All
  * of this must hold, by live reads, twice and a minute apart:
- * - the Node object is gone;
- * - the Lease of the node's agent was not renewed for its whole duration, by the time that this controller itself
- *   saw it unchanged; the times in it are never compared with a clock;
+ * - the Node object is gone, and the Lease of its agent expired (gone-nodes.ts);
  * - the pod is gone, or another one has its name.
  *
  * A node that is cut off while somebody deletes its Node object runs its pods on, and looks just like this. That
@@ -16,7 +14,6 @@
  * the objects were lost than that the nodes were.
  */
 import { LIMITS } from '../catalogue/limits.ts';
-import type { KubeObject } from '../dialect/kube-object.ts';
 import type { Log } from '../http/log.ts';
 import { restMsOf } from '../ipam/pool-of-claim.ts';
 import type { Claim, Resting } from '../ipam/ports.ts';
@@ -24,15 +21,15 @@ import type { Timers } from '../ipam/timers.ts';
 import { BlockCache } from '../kube/block-cache.ts';
 import { BlockLane } from '../kube/block-lane.ts';
 import { blockName } from '../kube/ip-block.ts';
-import { agentLeaseName } from '../kube/node-lease.ts';
 import { RequestGate } from '../kube/request-gate.ts';
-import { LEASES } from '../kube/resources.ts';
 import { blockOf, formatAddress } from '../net/address.ts';
-import type { ClusterAccess, Duty, Feed } from './access.ts';
+import type { ClusterAccess, Duty } from './access.ts';
 import { type ClaimsView, type PodName, podKey } from './claims-view.ts';
+import type { GoneNodes } from './gone-nodes.ts';
 import type { Herald } from './herald.ts';
 import type { PodOwners } from './pod-owners.ts';
 import type { PoolsView } from './pools-view.ts';
+import { RegularPasses } from './regular-passes.ts';
 
 export interface DeadNodeDutyParts {
   readonly access: ClusterAccess;
@@ -40,7 +37,8 @@ export interface DeadNodeDutyParts {
   readonly pools: PoolsView;
   readonly owners: Pick<PodOwners, 'read'>;
   readonly herald: Pick<Herald, 'say'>;
-  /** Where the Leases of agents are. */
+  readonly nodes: Pick<GoneNodes, 'synced' | 'isAbsent' | 'isGone'>;
+  /** Events about no object in particular are said of it. */
   readonly namespace: string;
   /** Monotonic. */
   readonly timers: Timers;
@@ -49,13 +47,6 @@ export interface DeadNodeDutyParts {
   readonly log: Pick<Log, 'warn' | 'info'>;
   /** Told how many addresses were freed. */
   readonly onFreed: (count: number) => void;
-}
-
-/** A Lease as it was seen, and since when it is so. */
-interface Observed {
-  /** Undefined: there is none. */
-  readonly version: string | undefined;
-  readonly since: number;
 }
 
 /** A claim as it was seen without a holder. */
@@ -67,67 +58,30 @@ interface Sighting {
 export class DeadNodeDuty implements Duty {
   readonly #parts: DeadNodeDutyParts;
   readonly #gate = new RequestGate(LIMITS.projectionWorkers);
-  readonly #leases = new Map<string, Observed>();
   /** By address. */
   readonly #sightings = new Map<string, Sighting>();
   readonly #lanes = new Set<BlockLane>();
-  #nodeFeed: Feed | undefined;
-  #leaseFeed: Feed | undefined;
-  #stopped = false;
-  #ended: Promise<void> = Promise.resolve();
-  #wake = () => {};
+  readonly #passes: RegularPasses;
 
   constructor(parts: DeadNodeDutyParts) {
     this.#parts = parts;
+    this.#passes = new RegularPasses({
+      timers: parts.timers,
+      everyMs: LIMITS.deadNodePassMs,
+      pass: () => this.#pass(),
+    });
   }
 
   start(): void {
-    const { access, namespace, timers } = this.#parts;
-    this.#nodeFeed = access.follow('Node', { keep: nameOnly });
-    this.#leaseFeed = access.follow(LEASES, {
-      namespace,
-      onChange: ({ name }, object) =>
-        this.#leases.set(name, {
-          version: object?.metadata.resourceVersion,
-          since: timers.now(),
-        }),
-    });
-    this.#ended = this.#run();
+    this.#passes.start(this.#parts.nodes.synced);
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#nodeFeed?.close();
-    this.#leaseFeed?.close();
+    const ended = this.#passes.stop();
     for (const lane of this.#lanes) {
       lane.close();
     }
-    this.#wake();
-    await this.#ended;
-  }
-
-  async #run(): Promise<void> {
-    const synced = Promise.all([this.#nodeFeed!.synced, this.#leaseFeed!.synced]);
-    const stopped = new Promise<void>((resolve) => {
-      this.#wake = resolve;
-    });
-    await Promise.race([synced, stopped]);
-    while (!this.#stopped) {
-      await this.#pass();
-      if (!this.#stopped) {
-        await this.#rest(LIMITS.deadNodePassMs);
-      }
-    }
-  }
-
-  #rest(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const callOff = this.#parts.timers.after(ms, resolve);
-      this.#wake = () => {
-        callOff();
-        resolve();
-      };
-    });
+    await ended;
   }
 
   async #pass(): Promise<void> {
@@ -149,7 +103,7 @@ export class DeadNodeDuty implements Duty {
         due.push(claim);
       }
     }
-    if (due.length > 0 && !this.#stopped && this.#isPlausible(due)) {
+    if (due.length > 0 && !this.#passes.isStopped && this.#isPlausible(due)) {
       await this.#free(due);
     }
   }
@@ -158,46 +112,19 @@ export class DeadNodeDuty implements Duty {
   async #suspects(): Promise<Claim[]> {
     const byNode = new Map<string, Claim[]>();
     for (const claim of this.#parts.claims.claims()) {
-      const absent = this.#nodeFeed!.get('', claim.node) === undefined;
+      const absent = this.#parts.nodes.isAbsent(claim.node);
       if (claim.node !== '' && claim.owner.pod !== '' && absent) {
         byNode.set(claim.node, [...(byNode.get(claim.node) ?? []), claim]);
       }
     }
     const suspects: Claim[] = [];
     for (const [node, claims] of byNode) {
-      if (!this.#stopped && (await this.#isGone(node))) {
+      if (!this.#passes.isStopped && (await this.#parts.nodes.isGone(node))) {
         const gone = await Promise.all(claims.map((claim) => this.#isWithoutPod(claim)));
         suspects.push(...claims.filter((_, at) => gone[at]));
       }
     }
     return suspects;
-  }
-
-  /** Whether neither the Node nor a living agent of it is there. */
-  async #isGone(node: string): Promise<boolean> {
-    const { access, namespace, timers } = this.#parts;
-    const name = agentLeaseName(node);
-    const now = timers.now();
-    const known = this.#leases.get(name);
-    if (known === undefined) {
-      // There was never one, as far as was seen: that it stays so is watched from here on.
-      this.#leases.set(name, { version: undefined, since: now });
-      return false;
-    }
-    const { leaseDurationSeconds = 0 } = (this.#leaseFeed!.get(namespace, name)?.spec ?? {}) as {
-      leaseDurationSeconds?: number;
-    };
-    if (now - known.since < Math.max(LIMITS.leaseMs, leaseDurationSeconds * 1000)) {
-      return false;
-    }
-    const [found, lease] = await Promise.all([
-      access.objects.get('Node', { name: node }),
-      access.objects.get(LEASES, { namespace, name }),
-    ]);
-    const version = lease.kind === 'ok' ? lease.value.metadata.resourceVersion : undefined;
-    const unchanged =
-      (lease.kind === 'ok' || lease.kind === 'not-found') && version === known.version;
-    return found.kind === 'not-found' && unchanged;
   }
 
   async #isWithoutPod({ owner }: Claim): Promise<boolean> {
@@ -248,7 +175,7 @@ export class DeadNodeDuty implements Duty {
   async #freeInBlock(name: string, claims: readonly Claim[]): Promise<void> {
     const { access, timers, random, pools, log } = this.#parts;
     const read = await access.blocks.get(name);
-    if (read.kind !== 'ok' || this.#stopped) {
+    if (read.kind !== 'ok' || this.#passes.isStopped) {
       return;
     }
     const first = blockOf(claims[0]!.address);
@@ -303,13 +230,4 @@ export class DeadNodeDuty implements Duty {
       nonce: this.#parts.nonce(),
     };
   }
-}
-
-function nameOnly({ apiVersion, kind, metadata }: KubeObject): KubeObject {
-  const { name, resourceVersion } = metadata;
-  return {
-    apiVersion,
-    kind,
-    metadata: { name, ...(resourceVersion === undefined ? {} : { resourceVersion }) },
-  };
 }

@@ -9,7 +9,7 @@ import { isPoolKind, POOL_KINDS, type PoolKind, PoolRegistry } from '../dialect/
 import { SPIDERPOOL_CONF_NAME } from '../dialect/spiderpool-conf.ts';
 import type { Line } from '../ipam/ports.ts';
 import { type Address, familyOf } from '../net/address.ts';
-import { cidrContains, cidrOf } from '../net/cidr.ts';
+import { type Cidr, cidrContains, cidrOf } from '../net/cidr.ts';
 import { type ClusterAccess, type Feed, withoutManagedFields } from './access.ts';
 
 const KINDS: readonly KindId[] = [
@@ -97,6 +97,17 @@ export class PoolsView {
     return this.named(line.pool)
       .map((name) => this.pool(name))
       .find((pool) => pool !== undefined && cidrContains(pool.subnet, line.address));
+  }
+
+  /** Whether a pool of Calico's is cut into units of which this is one; true where one of them cannot be read. */
+  hasUnit(unit: Cidr): boolean {
+    return (this.#feeds.get('CalicoIPPool')?.list() ?? []).some(({ metadata }) => {
+      const pool = this.pool({ kind: 'CalicoIPPool', name: metadata.name });
+      return (
+        pool === undefined ||
+        (pool.calico?.blockSize === unit.prefix && cidrContains(pool.subnet, unit.first))
+      );
+    });
   }
 
   /** Whether any pool has the address, whatever its name. */

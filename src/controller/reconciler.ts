@@ -23,6 +23,7 @@ import { BlockDuty } from './block-duty.ts';
 import { ClaimsView } from './claims-view.ts';
 import { DeadNodeDuty } from './dead-node-duty.ts';
 import { EndpointDuty } from './endpoint-duty.ts';
+import { GoneNodes } from './gone-nodes.ts';
 import { guardedBlocks, guardedObjects } from './guarded-objects.ts';
 import { Herald } from './herald.ts';
 import { LeaderElection } from './leader-election.ts';
@@ -30,6 +31,7 @@ import { PodOwners } from './pod-owners.ts';
 import { PoolAlarm } from './pool-alarm.ts';
 import { PoolDuty } from './pool-duty.ts';
 import { PoolsView } from './pools-view.ts';
+import { UnitDuty } from './unit-duty.ts';
 
 /** The Lease of the controllers; one of them has it. */
 export const CONTROLLER_LEASE = 'orbweaver-controller';
@@ -55,6 +57,8 @@ interface Duties {
   readonly pools: PoolDuty;
   readonly blocks: BlockDuty;
   readonly nodes: DeadNodeDuty;
+  readonly units: UnitDuty;
+  readonly goneNodes: GoneNodes;
   readonly herald: Herald;
   callOff(): void;
 }
@@ -174,6 +178,7 @@ export class Reconciler {
     const herald = new Herald({ objects: access.objects, clock, timers, identity });
     const owners = new PodOwners(access, chain);
     const alarm = new PoolAlarm(herald, (family) => pools.registry.reserved(family));
+    const goneNodes = new GoneNodes({ access, namespace, timers });
     const shared = { access, claims, pools, timers, random, log };
     const duties: Duties = {
       endpoints: new EndpointDuty({ ...shared, owners }),
@@ -183,12 +188,15 @@ export class Reconciler {
         ...shared,
         owners,
         herald,
+        nodes: goneNodes,
         namespace,
         nonce,
         onFreed: (count) => {
           this.#freed += count;
         },
       }),
+      units: new UnitDuty({ ...shared, nodes: goneNodes }),
+      goneNodes,
       herald,
       callOff: this.#passAgain(),
     };
@@ -204,6 +212,7 @@ export class Reconciler {
     if (duties !== undefined) {
       duties.callOff();
       await Promise.all(dutiesOf(duties).map((duty) => duty.stop()));
+      duties.goneNodes.close();
       await duties.herald.close();
     }
   }
@@ -236,6 +245,6 @@ export class Reconciler {
   }
 }
 
-function dutiesOf({ endpoints, pools, blocks, nodes }: Duties): Duty[] {
-  return [endpoints, pools, blocks, nodes];
+function dutiesOf({ endpoints, pools, blocks, nodes, units }: Duties): Duty[] {
+  return [endpoints, pools, blocks, nodes, units];
 }

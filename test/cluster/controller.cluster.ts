@@ -9,7 +9,7 @@ import { systemTimers } from '../../src/ipam/timers.ts';
 import { ApiServer } from '../../src/kube/api-server.ts';
 import { BlockServer } from '../../src/kube/block-server.ts';
 import { KubernetesLedger } from '../../src/kube/ledger.ts';
-import { claimOf, restingOf } from '../support/lines.ts';
+import { cidrOf, claimOf, restingOf, unitOf } from '../support/lines.ts';
 import { MemoryJournal } from '../support/memory-journal.ts';
 import { type ControlPlane, startControlPlane } from './support/control-plane.ts';
 import { ControllerProcess } from './support/controller-process.ts';
@@ -265,6 +265,12 @@ spec: {ipVersion: 4, subnet: 10.60.0.0/24, ips: [10.60.0.10-10.60.0.11]}
         }),
       );
     }
+    for (const [cidr, node] of [
+      ['10.40.0.0/26', 'never-there'],
+      ['10.40.0.64/26', 'node-1'],
+    ] as const) {
+      await ledger.commit([], [{ was: undefined, now: unitOf(cidr, node) }]);
+    }
     await until(() => endpoint('on-never-there'), '10.20.2.10/16');
     await until(() => controller.figure('orbweaver_controller_freed_total'), 1, 200_000);
     await ledger.refresh();
@@ -272,6 +278,8 @@ spec: {ipVersion: 4, subnet: 10.60.0.0/24, ips: [10.60.0.10-10.60.0.11]}
       (address) => ledger.line(claimOf(address).address)?.state,
     );
     expect(states).toEqual(['resting', 'claimed']);
+    const units = [...ledger.units(cidrOf('10.40.0.0/16'))].map(({ node }) => node);
+    expect(units).toEqual(['node-1']);
     await until(() => endpoint('on-never-there'), undefined);
   }, 300_000);
 

@@ -5,12 +5,13 @@ import type { KindId } from '../../src/dialect/kinds.ts';
 import type { KubeObject } from '../../src/dialect/kube-object.ts';
 import type { Claim, Line } from '../../src/ipam/ports.ts';
 import { BlockCache } from '../../src/kube/block-cache.ts';
-import { blockWith, patchWith } from '../../src/kube/block-patch.ts';
+import { blockWith, type Part, patchWith } from '../../src/kube/block-patch.ts';
 import { blockName } from '../../src/kube/ip-block.ts';
 import { OwnerChain } from '../../src/kube/owner-chain.ts';
 import { LEASES } from '../../src/kube/resources.ts';
 import { blockOf } from '../../src/net/address.ts';
-import { addressOf, claimOf, freshNonce, restingOf } from '../support/lines.ts';
+import { formatCidr } from '../../src/net/cidr.ts';
+import { addressOf, cidrOf, claimOf, freshNonce, restingOf, unitOf } from '../support/lines.ts';
 import { SimulatedCluster } from '../support/simulated-cluster.ts';
 import { VirtualTimers } from '../support/virtual-timers.ts';
 
@@ -144,9 +145,30 @@ export class Scene {
   /** Over whatever is there. */
   async write(now: Line): Promise<void> {
     const first = blockOf(now.address);
-    const cache = this.#blocks();
-    const block = cache.block(first);
-    const part = { first, writes: [{ was: cache.line(now.address), now }], units: [] };
+    const was = this.#blocks().line(now.address);
+    await this.#land({ first, writes: [{ was, now }], units: [] });
+  }
+
+  /** A node becomes the owner of an affinity unit that nobody owns. */
+  async own(cidr: string, node: string): Promise<void> {
+    const now = unitOf(cidr, node, { claimedAt: this.timers.now() });
+    await this.#land({
+      first: blockOf(now.cidr.first),
+      writes: [],
+      units: [{ was: undefined, now }],
+    });
+  }
+
+  /** `UNIT NODE` of every affinity unit. */
+  units(): string[] {
+    return this.#blocks()
+      .units(cidrOf('0.0.0.0/0'))
+      .map(({ cidr, node }) => `${formatCidr(cidr)} ${node}`);
+  }
+
+  async #land(part: Part): Promise<void> {
+    const { first } = part;
+    const block = this.#blocks().block(first);
     const written =
       block === undefined
         ? this.#writer.create(blockWith(first, [part]))
