@@ -5,6 +5,7 @@
  *     the slot now holds                       the claim
  *     nothing, or the block is gone            is missing: kept, and to be written again
  *     a rest of another pod, in a new block    is missing as well: nobody holds the address
+ *       or where it was missing already
  *     another pod's claim                      is taken: named, and never overwritten
  *     a rest of its own pod, or its own line   follows it
  */
@@ -36,7 +37,7 @@ export function keepClaims(
       continue;
     }
     const found = now?.slots.get(slot);
-    if (isGone(line, found, before?.uid !== now?.uid)) {
+    if (isGone(line, found, wasMissing === true || before?.uid !== now?.uid)) {
       kept.set(slot, { text: found?.text, line, missing: true });
       if (!wasMissing) {
         missing.push(line);
@@ -63,10 +64,11 @@ export function keepClaims(
   return { block: { ...object, slots: new Map([...object.slots, ...kept]) }, missing, taken };
 }
 
-function isGone(line: Claim, found: CachedSlot | undefined, anotherObject: boolean): boolean {
+/** `wasRemoved`: by hand, with the object or without, so that a rest of another pod says nothing of the claim. */
+function isGone(line: Claim, found: CachedSlot | undefined, wasRemoved: boolean): boolean {
   return (
     found === undefined ||
-    (anotherObject && found.line.state === 'resting' && !isOfSamePod(line, found.line))
+    (wasRemoved && found.line.state === 'resting' && !isOfSamePod(line, found.line))
   );
 }
 

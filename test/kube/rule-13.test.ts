@@ -133,6 +133,23 @@ describe('rule 13', () => {
     expect(node.ledger.quarantined()).toEqual([]);
   });
 
+  test('a claim that is missing in a block made anew is not forgotten where its write is not answered', async () => {
+    const { scene, node, name } = await removable();
+    scene.server.remove(name);
+    scene.putPod('third', 'u1', { node: 'node-2' });
+    const other = await scene.node('node-2');
+    const rival = { pod: 'third', container: 'C7' };
+    expect(addressesOf(await other.add(rival))).toHaveLength(1);
+    await other.del(rival);
+    scene.server.holds = ({ client, verb }) => client === 'node-1' && verb === 'patch';
+    await scene.advance(MINUTE);
+    (await scene.request()).fail({ kind: 'unknown', reason: 'reset' });
+    scene.letGo();
+    await scene.advance(MINUTE);
+    expect(scene.claims()).toEqual(['10.0.0.10 C1', '10.0.0.11 C9']);
+    expect([...node.ledger.claims()]).toHaveLength(2);
+  });
+
   test('a claim in whose place another pod is by then is named and never overwritten', async () => {
     const { scene, node, name } = await removable();
     scene.server.remove(name);
