@@ -1,6 +1,9 @@
-/** Deployments of the tests, whose image is on every node and whose pods end at once. */
+/** Deployments of the tests, whose image is on every node. */
 
-/** The manifest of one. `node`: all its pods run there. */
+/**
+ * The manifest of one. `node`: all its pods run there. They take `graceSeconds` to end, for they hear no SIGTERM; by
+ * default they end at once.
+ */
 export function deployment(
   name: string,
   replicas: number,
@@ -8,9 +11,10 @@ export function deployment(
     readonly namespace?: string;
     readonly node?: string;
     readonly annotations?: Readonly<Record<string, string>>;
+    readonly graceSeconds?: number;
   } = {},
 ): string {
-  const { namespace = 'default', node, annotations = {} } = options;
+  const { namespace = 'default', node, annotations = {}, graceSeconds = 0 } = options;
   const labels = { app: name };
   return JSON.stringify({
     apiVersion: 'apps/v1',
@@ -22,7 +26,7 @@ export function deployment(
       template: {
         metadata: { labels, annotations },
         spec: {
-          terminationGracePeriodSeconds: 0,
+          terminationGracePeriodSeconds: graceSeconds,
           topologySpreadConstraints: [
             {
               ...{ maxSkew: 1, topologyKey: 'kubernetes.io/hostname' },

@@ -17,7 +17,7 @@ import type { ClusterStep, ClusterStory } from './cluster-story.ts';
 import type { PodEvent, WalkedCluster } from './walked-cluster.ts';
 
 const POLL_MS = 250;
-/** The kubelet tries a pod that was refused again after some ten seconds. */
+/** The kubelet tries a pod that was refused again after some ten seconds; a pod may take thirty to end. */
 const PATIENCE_MS = 90_000;
 
 /** What a tutorial's clean-up leaves none of. */
@@ -29,6 +29,8 @@ export interface ClusterGuideParts {
   readonly cluster: WalkedCluster;
   /** Aborted by Ctrl-C; looked at before each step. */
   readonly interrupt: AbortSignal;
+  /** How long to look for what is not there yet. */
+  readonly patienceMs?: number;
 }
 
 type StepOf<K extends ClusterStep['kind']> = Extract<ClusterStep, { kind: K }>;
@@ -36,11 +38,13 @@ type StepOf<K extends ClusterStep['kind']> = Extract<ClusterStep, { kind: K }>;
 export class ClusterGuide {
   readonly #parts: ClusterGuideParts;
   readonly #folder: string;
+  readonly #patienceMs: number;
   #failures = 0;
 
   constructor(parts: ClusterGuideParts) {
     this.#parts = parts;
     this.#folder = join(PACKAGE_FOLDER, 'examples', parts.story.folder);
+    this.#patienceMs = parts.patienceMs ?? PATIENCE_MS;
   }
 
   /** Resolves to how many things came out differently. Throws the reason of `interrupt`. */
@@ -90,7 +94,7 @@ export class ClusterGuide {
   async #look({ line, sights }: StepOf<'look'>): Promise<void> {
     const { narrator } = this.#parts;
     const shown = await this.#filled(line);
-    const until = performance.now() + PATIENCE_MS;
+    const until = performance.now() + this.#patienceMs;
     let { exit, printed } = await this.#printed(shown);
     const isSeen = () => exit === 0 && sights.every(({ pattern }) => pattern.test(printed));
     while (!isSeen() && performance.now() < until) {
@@ -166,7 +170,7 @@ export class ClusterGuide {
 
   /** Looks until it holds, or patience ends. */
   async #settle(judge: () => Promise<Verdict>): Promise<void> {
-    const until = performance.now() + PATIENCE_MS;
+    const until = performance.now() + this.#patienceMs;
     let verdict = await judge();
     while (!verdict.holds && performance.now() < until) {
       await this.#wait();
