@@ -240,6 +240,7 @@ export class KubernetesBackend implements Backend {
         host.podDeleted(namespace, name);
       }
     });
+    cluster.onPodsListed(() => freeing.onPodsListed());
     this.#log.info({ server: this.#api.url, ms: Math.round(performance.now()) }, 'synced');
   }
 

@@ -20,7 +20,11 @@ export async function del(parts: Parts, call: Deletion): Promise<Claim[]> {
     const keeps = claims[0] !== undefined && (await mayKeep(parts, claims[0].owner));
     const freed = keeps ? [] : claims;
     const marked = keeps ? claims.filter((claim) => claim.kept !== true) : [];
-    if (await release(parts, freed, marked)) {
+    if (!(await release(parts, freed, marked))) {
+      continue;
+    }
+    // Who heard of the pod's end while the mark was on its way found nothing that was kept.
+    if (marked[0] === undefined || (await mayKeep(parts, marked[0].owner))) {
       return freed;
     }
   }

@@ -35,12 +35,16 @@ export interface OwnNodeFreeingParts {
   readonly onProblem?: (problem: string) => void;
 }
 
+/** What is kept for a pod that has ended is freed this many milliseconds after a try that failed. */
+const KEPT_AGAIN_MS = 5_000;
+
 export class OwnNodeFreeing {
   readonly #parts: OwnNodeFreeingParts;
   /** When a claim was first found without pod and attachment, by its nonce. */
   #found = new Map<string, number>();
   #problem: string | undefined;
   #callOff: () => void = () => {};
+  #callOffKept: () => void = () => {};
   #stopped = false;
 
   constructor(parts: OwnNodeFreeingParts) {
@@ -49,20 +53,26 @@ export class OwnNodeFreeing {
 
   /** Frees what is kept for pods that ended while no agent ran, and looks again and again from then on. */
   start(): void {
-    void this.#run(() => this.#freeAllKept()).then(() => this.#again());
+    void this.#runKept(() => this.#freeAllKept()).then(() => this.#again());
   }
 
   stop(): void {
     this.#stopped = true;
     this.#callOff();
+    this.#callOffKept();
   }
 
   /** A pod of this node was deleted, or has finished: what is kept for it goes. Never throws. */
   onPodGone(namespace: string, name: string): void {
     const claims = this.#parts.use.ledger.claimsOfPod(namespace, name);
     if (claims.some(({ kept }) => kept === true)) {
-      void this.#run(() => this.#freeKept(namespace, name));
+      void this.#runKept(() => this.#freeKept(namespace, name));
     }
+  }
+
+  /** The pods of this node were listed: what is kept for others of which nobody said that they ended goes. Never throws. */
+  onPodsListed(): void {
+    void this.#runKept(() => this.#freeAllKept());
   }
 
   #again(): void {
@@ -71,6 +81,21 @@ export class OwnNodeFreeing {
         void this.#run(() => this.#pass()).then(() => this.#again());
       });
     }
+  }
+
+  /** What is kept needs no second look, so it does not wait for a later pass where the API server is away. */
+  async #runKept(step: () => Promise<undefined>): Promise<void> {
+    await this.#run(async () => {
+      try {
+        return await step();
+      } catch (error) {
+        this.#callOffKept();
+        if (!this.#stopped) {
+          this.#callOffKept = this.#parts.timers.after(KEPT_AGAIN_MS, () => this.onPodsListed());
+        }
+        throw error;
+      }
+    });
   }
 
   /** What fails is tried again by a later pass. */
@@ -88,16 +113,18 @@ export class OwnNodeFreeing {
   }
 
   async #freeAllKept(): Promise<undefined> {
-    const pods = new Map(
-      this.#own()
-        .filter(({ kept }) => kept === true)
-        .map(({ owner }) => [`${owner.namespace}/${owner.pod}`, owner]),
-    );
-    for (const { namespace, pod } of pods.values()) {
+    const ended = new Map<string, Claim['owner']>();
+    for (const claim of this.#own()) {
+      if (claim.kept === true && !(await this.#lives(claim))) {
+        ended.set(`${claim.owner.namespace}/${claim.owner.pod}`, claim.owner);
+      }
+    }
+    for (const { namespace, pod } of ended.values()) {
       if (!this.#stopped) {
         await this.#freeKept(namespace, pod);
       }
     }
+    return undefined;
   }
 
   async #freeKept(namespace: string, pod: string): Promise<undefined> {

@@ -66,6 +66,7 @@ export class KubernetesCluster implements Cluster {
   readonly #registry: PoolRegistry;
   readonly #reflectors = new Map<KindId, Reflector>();
   readonly #goneListeners: PodGoneListener[] = [];
+  readonly #listedListeners: (() => void)[] = [];
   /** Read live because no copy had them: what the copy says later comes first. */
   readonly #learnt = {
     Namespace: new Map<string, KubeObject>(),
@@ -180,6 +181,14 @@ export class KubernetesCluster implements Cluster {
     this.#goneListeners.push(listener);
   }
 
+  /**
+   * Told when the pods of the own node were listed anew, after the changes that the list shows. A pod that came
+   * and went since the last list or event is in neither, and `onPodGone` is not told of it.
+   */
+  onPodsListed(listener: () => void): void {
+    this.#listedListeners.push(listener);
+  }
+
   /** Whether objects of this kind are watched at all. */
   watches(kind: KindId): boolean {
     return this.#reflectors.has(kind);
@@ -220,6 +229,13 @@ export class KubernetesCluster implements Cluster {
           this.#learnt[kind].delete(name);
         } else {
           this.#followPools(kind, name, object, before);
+        }
+      },
+      onSync: () => {
+        if (kind === 'Pod') {
+          for (const listener of this.#listedListeners) {
+            listener();
+          }
         }
       },
     });

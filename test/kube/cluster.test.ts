@@ -266,6 +266,21 @@ describe('a pod', () => {
       ]);
   });
 
+  test('that came and went while nothing was heard is in no event, but pods were listed anew since', async () => {
+    const cluster = await synced();
+    let lists = 0;
+    cluster.onPodsListed(() => {
+      lists += 1;
+    });
+    const serve = server.http.script;
+    server.http.script = (request, response) =>
+      request.path.includes('watch=true')
+        ? answer(response, 410, statusObject(410, 'too old'))
+        : serve(request, response);
+    server.http.cut();
+    await expect.poll(() => lists).toBeGreaterThan(0);
+  });
+
   test('belongs to the Deployment of its ReplicaSet, which is read once for all its pods', async () => {
     const owner = (kind: string, name: string) => ({
       apiVersion: 'apps/v1',

@@ -231,6 +231,49 @@ describe('rule 15: what is only kept has no sandbox', () => {
     expect(scene.lines()).toEqual(['10.0.0.10 resting']);
   });
 
+  test('it goes with the DEL, where the pod ends while that is on its way', async () => {
+    const scene = new Scene();
+    scene.cluster.keepsForLivePods = true;
+    const node = await scene.node();
+    await node.add();
+    const { freeing } = freeingOn(scene, node);
+    scene.hold('patch');
+    const del = node.del();
+    const mark = await scene.request();
+    scene.cluster.removePod('default', 'web');
+    freeing.onPodGone('default', 'web');
+    scene.letGo();
+    mark.answer();
+    expect((await del).ok).toBe(true);
+    expect(scene.lines()).toEqual(['10.0.0.10 resting']);
+  });
+
+  test('it goes when the pods of the node are listed without its own, and no event told of that', async () => {
+    const { scene, node } = await kept();
+    const { freeing } = freeingOn(scene, node);
+    freeing.onPodsListed();
+    await scene.advance(0);
+    expect(scene.claims(), 'the pod lives').toEqual(['10.0.0.10 C1 kept']);
+    scene.cluster.removePod('default', 'web');
+    freeing.onPodsListed();
+    await scene.advance(0);
+    expect(scene.lines()).toEqual(['10.0.0.10 resting']);
+  });
+
+  test('it goes soon after, where the API server does not answer as its pod ends', async () => {
+    const { scene, node } = await kept();
+    const { freeing } = freeingOn(scene, node);
+    const { pod } = scene.cluster;
+    scene.cluster.pod = () => Promise.reject(new Error('away'));
+    freeing.onPodGone('default', 'web');
+    await scene.advance(LOOK);
+    expect(scene.claims()).toEqual(['10.0.0.10 C1 kept']);
+    scene.cluster.pod = pod;
+    scene.cluster.removePod('default', 'web');
+    await scene.advance(LOOK);
+    expect(scene.lines()).toEqual(['10.0.0.10 resting']);
+  });
+
   test('it goes by a later look, where nobody told of the end of its pod', async () => {
     const { scene, node } = await kept();
     freeingOn(scene, node);
