@@ -15,27 +15,34 @@ export class BareNode implements AsyncDisposable {
   readonly folder = new AgentFolder();
   readonly #cluster: ControlPlane;
   readonly #kubeconfig: string;
+  readonly #more: AgentOptions;
   agent: AgentProcess | undefined;
 
-  private constructor(cluster: ControlPlane, name: string, kubeconfig: string) {
+  private constructor(cluster: ControlPlane, name: string, kubeconfig: string, more: AgentOptions) {
     this.#cluster = cluster;
     this.name = name;
     this.#kubeconfig = kubeconfig;
+    this.#more = more;
   }
 
-  /** Makes the Node object. The agent is not started. */
+  /** Makes the Node object. The agent is not started; `agent`: how it will be, beside that. */
   static async make(
     cluster: ControlPlane,
     name: string,
-    options: { readonly labels?: Record<string, string>; readonly kubeconfig?: string } = {},
+    options: {
+      readonly labels?: Record<string, string>;
+      readonly kubeconfig?: string;
+      readonly agent?: AgentOptions;
+    } = {},
   ): Promise<BareNode> {
-    const { labels = {}, kubeconfig = cluster.kubeconfig } = options;
+    const { labels = {}, kubeconfig = cluster.kubeconfig, agent = {} } = options;
     await apply(cluster, { apiVersion: 'v1', kind: 'Node', metadata: { name, labels } });
-    return new BareNode(cluster, name, kubeconfig);
+    return new BareNode(cluster, name, kubeconfig, agent);
   }
 
   get options(): AgentOptions {
-    return { node: this.name, args: ['--kubeconfig', this.#kubeconfig] };
+    const { args = [], ...more } = this.#more;
+    return { ...more, node: this.name, args: ['--kubeconfig', this.#kubeconfig, ...args] };
   }
 
   /** Starts the agent and waits until it is ready. */
