@@ -36,6 +36,11 @@ export const LIMITS = {
    * a busy server takes for a write, and three of them fit into a commit.
    */
   apiRequestMs: 5_000,
+  /**
+   * Bytes of one answer of the API server, or of one event of a watch. Lists come in pages; a page is far beyond all
+   * sense here long before it does not fit in memory.
+   */
+  answerBytesMax: 268_435_456,
   /** Objects in one page of a list. */
   listPageMax: 500,
   /** A watch is asked for this many milliseconds; then the server ends it, and the next one begins where it was. */

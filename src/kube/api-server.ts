@@ -61,7 +61,12 @@ export interface ApiServerOptions {
 }
 
 type Limits = Record<
-  'apiRequestsMax' | 'apiRequestMs' | 'watchMs' | 'quietWatchMs' | 'watchSilenceMs',
+  | 'apiRequestsMax'
+  | 'apiRequestMs'
+  | 'answerBytesMax'
+  | 'watchMs'
+  | 'quietWatchMs'
+  | 'watchSilenceMs',
   number
 >;
 
@@ -132,7 +137,7 @@ export class ApiServer {
   /** Streams events until the server ends it, the signal aborts, or silence; never rejects. */
   async watch(path: string, options: WatchOptions): Promise<WatchEnd> {
     const { resourceVersion, onEvent, onOpen = () => {}, quiet = false } = options;
-    const { watchMs, quietWatchMs, watchSilenceMs, apiRequestMs } = this.#limits;
+    const { watchMs, quietWatchMs, watchSilenceMs, apiRequestMs, answerBytesMax } = this.#limits;
     const begun = performance.now();
     const open = this.#open(options.signal);
     try {
@@ -148,6 +153,7 @@ export class ApiServer {
           signal: open.signal,
           headMs: apiRequestMs,
           silenceMs: watchSilenceMs,
+          eventBytesMax: answerBytesMax,
           onEvent,
           onHead: (head) => {
             this.#answered(head);
@@ -266,10 +272,11 @@ export class ApiServer {
   ): Promise<Exchange> {
     const dispatcher = this.#connections.under(credentials.tls);
     const http = this.#httpRequest(request, credentials);
-    let ended = await exchange(dispatcher, http, signal);
+    const { answerBytesMax } = this.#limits;
+    let ended = await exchange(dispatcher, http, signal, answerBytesMax);
     if (ended.kind === 'unsent' && !signal.aborted) {
       // A kept connection may have been closed by the other side a moment ago: another is tried, once.
-      ended = await exchange(dispatcher, http, signal);
+      ended = await exchange(dispatcher, http, signal, answerBytesMax);
     }
     if (ended.kind === 'answered') {
       this.#answered(ended);

@@ -99,15 +99,20 @@ export function openExchange(
   };
 }
 
-/** A whole exchange; gives up when `signal` aborts, for the reason that it has. Never rejects. */
+/**
+ * A whole exchange; gives up when `signal` aborts, for the reason that it has, and on an answer of more than
+ * `bytesMax` bytes. Never rejects.
+ */
 export function exchange(
   dispatcher: Dispatcher,
   request: HttpRequest,
   signal: AbortSignal,
+  bytesMax: number,
 ): Promise<Exchange> {
   return new Promise((resolve) => {
     let head: Omit<HttpAnswer, 'kind' | 'body'> | undefined;
     const pieces: Buffer[] = [];
+    let bytes = 0;
     if (signal.aborted) {
       resolve({ kind: 'unsent', reason: String(signal.reason) });
       return;
@@ -117,7 +122,12 @@ export function exchange(
         head = { status, headers, sentAt, receivedAt };
       },
       data(piece) {
-        pieces.push(piece);
+        bytes += piece.length;
+        if (bytes > bytesMax) {
+          giveUp(tooLong('answer', bytesMax));
+        } else {
+          pieces.push(piece);
+        }
       },
       end() {
         signal.removeEventListener('abort', onAbort);
@@ -137,6 +147,11 @@ export function exchange(
     }
     signal.addEventListener('abort', onAbort);
   });
+}
+
+/** Why what the server says is not read to its end. */
+export function tooLong(what: 'answer' | 'event', bytesMax: number): string {
+  return `an ${what} of more than ${bytesMax} bytes (answerBytesMax)`;
 }
 
 function reasonOf(error: unknown): string {

@@ -5,7 +5,7 @@
 import type { Dispatcher } from 'undici';
 import type { KubeObject } from '../dialect/kube-object.ts';
 import { reasonOf, retryAfterMs } from './api-answer.ts';
-import { type HttpAnswer, type HttpRequest, openExchange } from './http-exchange.ts';
+import { type HttpAnswer, type HttpRequest, openExchange, tooLong } from './http-exchange.ts';
 
 export interface WatchEvent {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
@@ -36,6 +36,8 @@ export interface WatchStreamParts {
   readonly headMs: number;
   /** Milliseconds without an event after which the watch is broken. */
   readonly silenceMs: number;
+  /** Characters of one event; a longer one breaks the watch. */
+  readonly eventBytesMax: number;
   readonly onEvent: (event: WatchEvent) => void;
   /** Told of the head of the answer. */
   readonly onHead: (head: Omit<HttpAnswer, 'kind' | 'body'>) => void;
@@ -56,7 +58,7 @@ export function watchStream(
   request: HttpRequest,
   parts: WatchStreamParts,
 ): Promise<WatchEnd> {
-  const { signal, headMs, silenceMs, onEvent, onHead } = parts;
+  const { signal, headMs, silenceMs, eventBytesMax, onEvent, onHead } = parts;
   return new Promise((resolve) => {
     let head: Omit<HttpAnswer, 'kind' | 'body'> | undefined;
     let told: WatchEnd | undefined;
@@ -99,6 +101,9 @@ export function watchStream(
         const [first = '', ...lines] = text.split('\n');
         if (lines.length === 0 || head?.status !== 200) {
           rest += text;
+          if (rest.length > eventBytesMax) {
+            giveUp(tooLong('event', eventBytesMax));
+          }
           return;
         }
         const whole = [rest + first, ...lines];

@@ -159,8 +159,17 @@ describe('a watch', () => {
       events: 1,
     },
     { what: 'is never answered', script: () => {}, events: 0 },
+    {
+      what: 'tells an event beyond all measure',
+      script: (response: ServerResponse) => {
+        response.writeHead(200);
+        response.write(line('ADDED', pod('a', 8)));
+        response.write('x'.repeat(60_000));
+      },
+      events: 1,
+    },
   ])('that $what is broken', async ({ script, events }) => {
-    const limits = { apiRequestMs: 100, watchSilenceMs: 100 };
+    const limits = { apiRequestMs: 100, watchSilenceMs: 100, answerBytesMax: 50_000 };
     const seen = await watched(script, limits);
     expect(seen.end.kind).toBe('broken');
     expect(seen.events).toHaveLength(events);
