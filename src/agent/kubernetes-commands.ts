@@ -3,7 +3,7 @@
  * watch; what changes objects is kubectl's, and is refused with the way to do it.
  */
 import { OrbweaverError } from '../catalogue/errors.ts';
-import { type KindId, kindById } from '../dialect/kinds.ts';
+import { type KindId, kindById, resourceName } from '../dialect/kinds.ts';
 import type { Allocator } from '../ipam/allocator.ts';
 import type { Cluster } from '../ipam/ports.ts';
 import type { KubernetesCluster } from '../kube/cluster.ts';
@@ -79,7 +79,7 @@ function refuseEdit({ kind, namespace, name }: Named, verb: string): OrbweaverEr
   const place = namespace === '' ? '' : ` -n ${namespace}`;
   return elsewhere(
     `the API server keeps ${kindById(kind).kinds[0]} ${name}`,
-    `kubectl ${verb} ${resourceName(kind)} ${name}${place}`,
+    `kubectl ${verb} ${resourceName(kindById(kind))} ${name}${place}`,
   );
 }
 
@@ -87,20 +87,13 @@ function requireWatched(cluster: KubernetesCluster, kind: KindId): void {
   if (!cluster.watches(kind)) {
     throw elsewhere(
       `the agent of a node does not watch ${kindById(kind).plural}`,
-      `kubectl get ${resourceName(kind)}`,
+      `kubectl get ${resourceName(kindById(kind))}`,
     );
   }
 }
 
 function elsewhere(what: string, command: string): OrbweaverError {
   return new OrbweaverError('KEPT_BY_CLUSTER', what, `use: ${command}`);
-}
-
-/** `spiderippools.spiderpool.spidernet.io`: without its group, a plural may be another kind's as well. */
-function resourceName(id: KindId): string {
-  const { plural, apiVersions } = kindById(id);
-  const group = apiVersions[0]!.split('/').at(-2);
-  return group === undefined ? plural : `${plural}.${group}`;
 }
 
 /** The same cluster, whose pods come with the controller at the top of their owners. */

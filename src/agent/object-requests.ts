@@ -1,6 +1,6 @@
 /** What `apply`, `delete`, `get`, `annotate`, `label` and `patch` ask of the applied objects. */
 import { OrbweaverError } from '../catalogue/errors.ts';
-import { type Kind, kindById } from '../dialect/kinds.ts';
+import { type Kind, kindById, resourceName } from '../dialect/kinds.ts';
 import type { KubeObject } from '../dialect/kube-object.ts';
 import type { Edit, ObjectStore } from '../embedded/object-store.ts';
 import { type ProjectionParts, projectObjects } from '../projection/projected-objects.ts';
@@ -96,7 +96,7 @@ export function requireFound(
   objects: KubeObject[],
 ): KubeObject[] {
   if (name !== undefined && objects.length === 0) {
-    throw new OrbweaverError('OBJECT_NOT_FOUND', `${resourceOf(kind)} "${name}" not found`);
+    throw new OrbweaverError('OBJECT_NOT_FOUND', `${resourceName(kind)} "${name}" not found`);
   }
   return objects;
 }
@@ -131,10 +131,4 @@ function kindOfRef(ref: Pick<ObjectRef, 'kind'>): Kind {
     throw new OrbweaverError('KIND_UNKNOWN', `no kind ${JSON.stringify(ref.kind)} here`);
   }
   return kind;
-}
-
-/** `spiderippools.spiderpool.spidernet.io`, as the API server names it in "not found". */
-function resourceOf(kind: Kind): string {
-  const [group] = kind.apiVersions[0]!.split('/');
-  return kind.apiVersions[0]!.includes('/') ? `${kind.plural}.${group}` : kind.plural;
 }

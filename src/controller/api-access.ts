@@ -1,13 +1,12 @@
 /** The controller's view of a real API server. */
-import { kindById } from '../dialect/kinds.ts';
-import type { KubeObject } from '../dialect/kube-object.ts';
 import type { Timers } from '../ipam/timers.ts';
 import type { ApiServer } from '../kube/api-server.ts';
 import { BlockServer } from '../kube/block-server.ts';
+import { asKept } from '../kube/kept-form.ts';
 import { readPages } from '../kube/object-list.ts';
 import type { KubeObjects } from '../kube/objects.ts';
 import { Reflector } from '../kube/reflector.ts';
-import { type Resource, resourcePath, resourceTypes } from '../kube/resources.ts';
+import { resourcePath, resourceTypes } from '../kube/resources.ts';
 import type { ClusterAccess } from './access.ts';
 
 /** All that the duties need, over one API server. */
@@ -30,7 +29,8 @@ export function apiAccess(parts: {
         path: resourceTypes(resource).map((type) => resourcePath(type, place)),
         ...(fieldSelector === undefined ? {} : { query: { fieldSelector } }),
         keep: (object) => {
-          const named = asKept(resource, object);
+          // In the version that the dialects read, whichever the server has.
+          const named = typeof resource === 'string' ? asKept(resource, object) : object;
           return keep === undefined ? named : keep(named);
         },
         timers,
@@ -45,13 +45,4 @@ export function apiAccess(parts: {
       return end.kind === 'ok';
     },
   };
-}
-
-/** In the version that the dialects read, whichever the server has. */
-function asKept(resource: Resource, object: KubeObject): KubeObject {
-  if (typeof resource !== 'string') {
-    return object;
-  }
-  const { apiVersions, kinds } = kindById(resource);
-  return { ...object, apiVersion: apiVersions[0]!, kind: kinds[0]! };
 }

@@ -142,6 +142,15 @@ export function kindById(id: KindId): Kind {
 }
 
 /**
+ * `spiderippools.spiderpool.spidernet.io`, as the API server calls the resource: without its group, a plural may be
+ * another kind's as well.
+ */
+export function resourceName({ plural, apiVersions }: Kind): string {
+  const group = apiVersions[0]!.split('/').at(-2);
+  return group === undefined ? plural : `${plural}.${group}`;
+}
+
+/**
  * The kind that a word of the command line means: plural, singular, short name, or a name with its group
  * (`deployments.apps`), in any case. Throws KIND_UNKNOWN.
  */

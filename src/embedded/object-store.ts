@@ -13,7 +13,7 @@ import { admit } from '../dialect/admission.ts';
 import { admissionWorld } from '../dialect/admission-world.ts';
 import { canonicalObject } from '../dialect/canonical-object.ts';
 import { type KeyEdits, withKeys } from '../dialect/key-edits.ts';
-import { type Kind, type KindId, kindById, kindOf } from '../dialect/kinds.ts';
+import { type Kind, type KindId, kindById, kindOf, resourceName } from '../dialect/kinds.ts';
 import { type Platform, platformOf, withKnownLabels } from '../dialect/known-labels.ts';
 import { isTerminating, type KubeObject, type ObjectMeta } from '../dialect/kube-object.ts';
 import { isPoolKind, type PoolRegistry } from '../dialect/pool-registry.ts';
@@ -482,7 +482,5 @@ function nameText(kind: Kind, object: KubeObject): string {
 }
 
 function refText({ kind, name }: ObjectRef): string {
-  const { plural, apiVersions } = kindById(kind);
-  const [group, version] = apiVersions[0]!.split('/');
-  return `${version === undefined ? plural : `${plural}.${group}`} "${name}"`;
+  return `${resourceName(kindById(kind))} "${name}"`;
 }

@@ -1,6 +1,7 @@
 /** What an answer of the API server says came of the request (reference/kubernetes-api.md section 2). */
 import type { ApiOutcome } from './api.ts';
 import type { HttpAnswer } from './http-exchange.ts';
+import { readWarnings } from './warning-header.ts';
 
 /** The part of a Status object that is read. */
 interface Status {
@@ -25,9 +26,11 @@ export function outcomeOf<T>(answer: HttpAnswer, patched: boolean): ApiOutcome<T
   const { status, body } = answer;
   if (status >= 200 && status < 300) {
     const value = parsed(body);
-    return value === undefined
-      ? { kind: 'unknown', reason: `the answer of ${status} is not JSON` }
-      : { kind: 'ok', value: value as T };
+    if (value === undefined) {
+      return { kind: 'unknown', reason: `the answer of ${status} is not JSON` };
+    }
+    const warnings = readWarnings(answer.headers.warning);
+    return { kind: 'ok', value: value as T, ...(warnings.length === 0 ? {} : { warnings }) };
   }
   const told = statusOf(body);
   const refused: ApiOutcome<never> = { kind: 'refused', reason: reasonOf(answer, told), status };

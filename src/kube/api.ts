@@ -15,7 +15,12 @@ export type PatchOperation =
  * Retry-After and those that name a limit).
  */
 export type ApiOutcome<T> =
-  | { readonly kind: 'ok'; readonly value: T }
+  | {
+      readonly kind: 'ok';
+      readonly value: T;
+      /** What the server warns of although it did as asked; absent where there is nothing. */
+      readonly warnings?: readonly string[];
+    }
   /** 404. */
   | { readonly kind: 'not-found' }
   /** 409: the name is taken, or the object changed under a precondition. */

@@ -5,10 +5,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { type KeyEdits, withKeys } from '../dialect/key-edits.ts';
-import { type Kind, type KindId, kindById, kindOf } from '../dialect/kinds.ts';
+import { type Kind, type KindId, kindById, kindOf, resourceName } from '../dialect/kinds.ts';
 import { isTerminating, type KubeObject } from '../dialect/kube-object.ts';
 import { isPoolKind } from '../dialect/pool-registry.ts';
-import type { PatchOperation } from './api.ts';
+import type { ApiOutcome, PatchOperation } from './api.ts';
 import { asKept } from './kept-form.ts';
 import { failureOf, okValue } from './object-outcome.ts';
 import type { KubeObjects, ObjectPlace, WriteOptions } from './objects.ts';
@@ -75,7 +75,7 @@ export class ObjectKeeper {
     if (outcome.kind === 'not-found') {
       throw this.#noNamespace(object);
     }
-    return edit(manifest, before, okValue(outcome, name));
+    return edit(manifest, before, outcome, name);
   }
 
   /**
@@ -121,7 +121,7 @@ export class ObjectKeeper {
       type === 'json'
         ? this.#objects.jsonPatch(ref.kind, place, patch as PatchOperation[], WRITER)
         : this.#objects.mergePatch(ref.kind, place, patch as object, WRITER);
-    return edit(before, before, okValue(await outcome, name));
+    return edit(before, before, await outcome, name);
   }
 
   async #create(kind: Kind, object: KubeObject, name: string): Promise<ObjectEdit> {
@@ -132,7 +132,7 @@ export class ObjectKeeper {
     if (outcome.kind === 'not-found') {
       throw this.#noNamespace(object);
     }
-    return edit(object, undefined, okValue(outcome, name));
+    return edit(object, undefined, outcome, name);
   }
 
   async #editKeys(ref: Ref, field: 'annotations' | 'labels', edits: KeyEdits): Promise<ObjectEdit> {
@@ -151,7 +151,7 @@ export class ObjectKeeper {
       const patch = { metadata: { resourceVersion, [field]: values } };
       const outcome = await this.#objects.mergePatch(ref.kind, place, patch, WRITER);
       if (outcome.kind !== 'conflict' || tries === EDIT_TRIES) {
-        return edit(before, before, okValue(outcome, nameOf(kind, ref.name)));
+        return edit(before, before, outcome, nameOf(kind, ref.name));
       }
     }
   }
@@ -173,14 +173,20 @@ export class ObjectKeeper {
   }
 }
 
-/** The object under the version that the user knows it by. */
-function edit(known: KubeObject, before: KubeObject | undefined, after: KubeObject): ObjectEdit {
+/** The object under the version that the user knows it by. Throws what `okValue` throws. */
+function edit(
+  known: KubeObject,
+  before: KubeObject | undefined,
+  outcome: ApiOutcome<KubeObject>,
+  name: string,
+): ObjectEdit {
+  const after = okValue(outcome, name);
   const unchanged = before?.metadata.resourceVersion === after.metadata.resourceVersion;
   const { apiVersion, kind } = known;
   return {
     object: { ...after, apiVersion, kind },
     action: before === undefined ? 'created' : unchanged ? 'unchanged' : 'configured',
-    warnings: [],
+    warnings: outcome.kind === 'ok' ? (outcome.warnings ?? []) : [],
   };
 }
 
@@ -205,7 +211,5 @@ function placeOfRef(kind: Kind, { namespace, name }: Pick<Ref, 'namespace' | 'na
 
 /** `spiderippools.spiderpool.spidernet.io "pool-a"`, as the API server calls it. */
 function nameOf(kind: Kind, name: string): string {
-  const [group = ''] = kind.apiVersions[0]!.split('/');
-  const resource = kind.apiVersions[0]!.includes('/') ? `${kind.plural}.${group}` : kind.plural;
-  return `${resource} "${name}"`;
+  return `${resourceName(kind)} "${name}"`;
 }

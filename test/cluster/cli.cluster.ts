@@ -95,6 +95,22 @@ describe.skipIf(missing.length > 0)(title, () => {
       expect(other.err).toMatch(/^error: OBJECT_NOT_FOUND: .*"nowhere" not found/);
     });
 
+    test('what the server warns of is shown as kubectl shows it', async () => {
+      const manifest = POOL.replace('pool-a', 'pool-f')
+        .replace('172.18.41.0/24', '172.18.42.0/24')
+        .replace('172.18.41.40-172.18.41.49', '172.18.42.40')
+        .replace('pool-f }', 'pool-f, finalizers: [of.somebody] }');
+      const ours = await orbweaver(['apply', '-f', '-'], manifest);
+      expect(ours.code).toBe(0);
+      const args = ['apply', '--server-side', '--force-conflicts', '-f', '-'];
+      const theirs = await cluster.tryKubectl(args, manifest);
+      expect(theirs.err).toMatch(/^Warning: .*of\.somebody.*\n$/);
+      expect(ours.err).toBe(theirs.err);
+      const none = '{"metadata":{"finalizers":null}}';
+      await cluster.kubectl(['patch', 'sp', 'pool-f', '--type=merge', '-p', none]);
+      await shown(['delete', 'sp', 'pool-f']);
+    });
+
     test("a refusal has the server's words, and names the field", async () => {
       const wrong = POOL.replace('pool-a', 'pool-w').replace('172.18.41.40-', '10.0.0.1-');
       const refused = await orbweaver(['apply', '-f', '-'], wrong);

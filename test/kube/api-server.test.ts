@@ -61,6 +61,24 @@ describe('an answer', () => {
       outcome: { kind: 'ok', value: { a: 1 } },
     },
     {
+      what: '200 with warnings, one of them twice',
+      request: POST,
+      status: 200,
+      body: { a: 1 },
+      headers: {
+        warning: '299 - "say \\"b\\", not c", 199 - "of a proxy", 299 - "d, e", 299 - "d, e"',
+      },
+      outcome: { kind: 'ok', value: { a: 1 }, warnings: ['say "b", not c', 'd, e'] },
+    },
+    {
+      what: '200 with a header that is no warning',
+      request: POST,
+      status: 200,
+      body: { a: 1 },
+      headers: { warning: 'take care' },
+      outcome: { kind: 'ok', value: { a: 1 } },
+    },
+    {
       what: '201',
       request: POST,
       status: 201,
@@ -291,6 +309,29 @@ describe('a request of which something was sent is unknown', () => {
     const outcome = await api.request(POST);
     expect(outcome.kind).toBe('unknown');
     expect(server.requests).toHaveLength(1);
+  });
+
+  test('where the answer is longer than the limit, and it is not read to its end', async () => {
+    const endless = client({ limits: { answerBytesMax: 100_000 } });
+    let ended = false;
+    server.script = (_request, response) => {
+      response.writeHead(200);
+      response.once('close', () => {
+        ended = true;
+      });
+      const more = () => {
+        while (!ended && response.write('x'.repeat(10_000))) {}
+      };
+      response.on('drain', more);
+      more();
+    };
+    expect(await endless.request(GET)).toEqual({
+      kind: 'unknown',
+      reason: 'an answer of more than 100000 bytes (answerBytesMax)',
+    });
+    await expect.poll(() => ended).toBe(true);
+    server.script = (_request, response) => answer(response, 200, { a: 'x'.repeat(90_000) });
+    expect((await endless.request(GET)).kind).toBe('ok');
   });
 
   test('where the caller calls it off', async () => {
