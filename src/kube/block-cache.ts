@@ -56,6 +56,7 @@ export class BlockCache {
   readonly #onChange: ChangeListener;
   readonly #keeper: Keeper | undefined;
   #inOrder: readonly KnownBlock[] | undefined;
+  #newest: string | undefined;
 
   /** Without a keeper all blocks are whole, and what vanishes is gone. */
   constructor(onChange: ChangeListener = () => {}, keeper?: Keeper) {
@@ -78,6 +79,44 @@ export class BlockCache {
   /** Blocks that hold claims of the keeper's node. */
   ownBlocks(): Address[] {
     return [...this.#ownCounts.values()].map(({ first }) => first);
+  }
+
+  /** The newest version of any object that was seen; undefined: none was. */
+  get newest(): string | undefined {
+    return this.#newest;
+  }
+
+  /** The version in which a block is known, to be handed to `putRead` by a read that begins now. */
+  versionOf(first: Address): string | undefined {
+    return this.#blocks.get(keyOf(first))?.resourceVersion;
+  }
+
+  /**
+   * Takes over what a quorum read of one block found; `since`: `versionOf` when it began. A block that was not there
+   * may have been made meanwhile, and then its copy is the newer one. An object that is older than what was known
+   * before the read is one of a server that was restored from a back-up.
+   */
+  putRead(first: Address, object: IpBlock | undefined, since: string | undefined): void {
+    if (object !== undefined) {
+      if (isOlder(object.metadata.resourceVersion, since)) {
+        this.forgetVersions();
+      }
+      this.put(object);
+    } else if (this.versionOf(first) === since) {
+      this.drop(first);
+    }
+  }
+
+  /**
+   * The server was restored from a back-up: what it says counts from here on, whatever its version. Claims of the
+   * keeper's node that it does not have are missing.
+   */
+  forgetVersions(): void {
+    this.#newest = undefined;
+    for (const [key, block] of this.#blocks) {
+      this.#blocks.set(key, { ...block, resourceVersion: undefined });
+    }
+    this.#inOrder = undefined;
   }
 
   /**
@@ -106,8 +145,12 @@ export class BlockCache {
       return;
     }
     const seen = this.#blocks.get(keyOf(first))?.resourceVersion;
-    if (isOlder(object.metadata.resourceVersion, seen)) {
+    const { resourceVersion } = object.metadata;
+    if (isOlder(resourceVersion, seen)) {
       return;
+    }
+    if (this.#newest === undefined || isOlder(this.#newest, resourceVersion)) {
+      this.#newest = resourceVersion;
     }
     const { block, faults } = readBlock(first, object, this.block(first));
     const known = this.#faults.get(name) ?? [];
@@ -140,7 +183,8 @@ export class BlockCache {
     listable: (first: Address) => boolean = () => true,
   ): void {
     for (const { first, name, resourceVersion: seen } of this.#blocks.values()) {
-      if (!listed.has(name) && listable(first) && isOlder(seen, resourceVersion)) {
+      const isOld = seen === undefined || isOlder(seen, resourceVersion);
+      if (!listed.has(name) && listable(first) && isOld) {
         this.drop(first);
       }
     }

@@ -169,11 +169,13 @@ export class BlockLane {
   async #read(): Promise<void> {
     const { api, cache, gate } = this.#parts;
     const looks = this.#looks.splice(0);
-    const outcome = await gate.run(() => api.get(blockName(this.#first)));
-    if (outcome.kind === 'ok') {
-      cache.put(outcome.value);
-    } else if (outcome.kind === 'not-found') {
-      cache.drop(this.#first);
+    let since: string | undefined;
+    const outcome = await gate.run(() => {
+      since = cache.versionOf(this.#first);
+      return api.get(blockName(this.#first));
+    });
+    if (outcome.kind === 'ok' || outcome.kind === 'not-found') {
+      cache.putRead(this.#first, outcome.kind === 'ok' ? outcome.value : undefined, since);
     } else {
       this.#looks.unshift(...looks);
       await this.#rest(outcome);

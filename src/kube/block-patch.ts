@@ -220,7 +220,7 @@ class BlockWriter {
 
 function tidyOperations(block: CachedBlock, written: Iterable<string>): PatchOperation[] {
   const keys = Object.keys(block.names);
-  if (keys.length <= UNUSED_NAMES_MAX) {
+  if (keys.length <= UNUSED_NAMES_MAX || block.resourceVersion === undefined) {
     return [];
   }
   const used = new Set(written);

@@ -165,14 +165,12 @@ export class FreshRead implements SharedLedger {
 
   async #readOne(first: Address): Promise<ApiOutcome<void>> {
     const { api, cache } = this.#parts;
+    const since = cache.versionOf(first);
     const outcome = await api.get(blockName(first));
-    if (outcome.kind === 'ok') {
-      cache.put(outcome.value);
-    } else if (outcome.kind === 'not-found') {
-      cache.drop(first);
-    } else {
+    if (outcome.kind !== 'ok' && outcome.kind !== 'not-found') {
       return outcome;
     }
+    cache.putRead(first, outcome.kind === 'ok' ? outcome.value : undefined, since);
     return { kind: 'ok', value: undefined };
   }
 

@@ -6,10 +6,12 @@
  *     nothing, or the block is gone            is missing: kept, and to be written again
  *     a rest of another pod, in a new block    is missing as well: nobody holds the address
  *       or where it was missing already
+ *     an earlier line of its own pod, on a     is missing as well: the agent knows better
+ *       server restored from a back-up
  *     another pod's claim                      is taken: named, and never overwritten
  *     a rest of its own pod, or its own line   follows it
  */
-import type { Claim } from '../ipam/ports.ts';
+import type { Claim, Line } from '../ipam/ports.ts';
 import { type CachedBlock, type CachedSlot, isQuarantine } from './cached-block.ts';
 
 /** What a node lost in a block. */
@@ -29,6 +31,8 @@ export function keepClaims(
   before: CachedBlock | undefined,
   now: CachedBlock | undefined,
 ): Kept {
+  // What was read before the server was restored has a uid and no version (`BlockCache.forgetVersions`).
+  const restored = before?.uid !== undefined && before.resourceVersion === undefined;
   const kept = new Map<number, CachedSlot>();
   const missing: Claim[] = [];
   const taken: { was: Claim; now: Claim }[] = [];
@@ -37,7 +41,8 @@ export function keepClaims(
       continue;
     }
     const found = now?.slots.get(slot);
-    if (isGone(line, found, wasMissing === true || before?.uid !== now?.uid)) {
+    const wasRemoved = wasMissing === true || restored || before?.uid !== now?.uid;
+    if (isGone(line, found, wasRemoved) || (restored && isEarlier(found?.line, line))) {
       kept.set(slot, { text: found?.text, line, missing: true });
       if (!wasMissing) {
         missing.push(line);
@@ -70,6 +75,11 @@ function isGone(line: Claim, found: CachedSlot | undefined, wasRemoved: boolean)
     found === undefined ||
     (wasRemoved && found.line.state === 'resting' && !isOfSamePod(line, found.line))
   );
+}
+
+/** Whether a line of the claim's own pod is not the claim. */
+function isEarlier(found: Line | undefined, claim: Claim): boolean {
+  return found !== undefined && found.nonce !== claim.nonce && isOfSamePod(claim, found);
 }
 
 function isOfSamePod(a: Pick<Claim, 'owner'>, b: Pick<Claim, 'owner'>): boolean {

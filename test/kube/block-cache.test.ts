@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { Unit } from '../../src/ipam/ports.ts';
 import { BlockCache } from '../../src/kube/block-cache.ts';
+import { listBlocks } from '../../src/kube/block-list.ts';
 import { blockWith } from '../../src/kube/block-patch.ts';
 import type { IpBlock } from '../../src/kube/ip-block.ts';
 import { type Address, blockOf, formatAddress } from '../../src/net/address.ts';
 import { formatCidr } from '../../src/net/cidr.ts';
 import { addressOf, claimOf, unitOf, writeOf } from '../support/lines.ts';
+import { SimulatedApiServer } from '../support/simulated-api-server.ts';
 
 /** A block with these addresses claimed, as a server has it in this version. */
 function blockAt(resourceVersion: string, ...addresses: string[]): IpBlock {
@@ -35,6 +37,22 @@ describe('the copy of the blocks', () => {
     cache.put(blockAt('30', '10.0.2.1'));
     cache.dropUnlisted(new Set(['10-0-1-0-26']), '25');
     expect(shown(cache.claims())).toEqual(['10.0.1.1', '10.0.2.1']);
+  });
+
+  test('takes a list that is older than what was seen before for that of a restored server', async () => {
+    const server = new SimulatedApiServer();
+    const api = server.client('node-1');
+    const cache = new BlockCache();
+    await api.create(blockAt('', '10.0.0.1'));
+    const restore = server.backUp();
+    for (const address of ['10.0.1.1', '10.0.2.1', '10.0.3.1']) {
+      await api.create(blockAt('', address));
+    }
+    await listBlocks(api, cache);
+    restore();
+    await api.create(blockAt('', '10.0.2.1', '10.0.2.2'));
+    await listBlocks(api, cache);
+    expect(shown(cache.claims())).toEqual(['10.0.0.1', '10.0.2.1', '10.0.2.2']);
   });
 
   test('tells the addresses whose lines changed, and no others', () => {

@@ -150,6 +150,50 @@ describe('rule 13', () => {
     expect([...node.ledger.claims()]).toHaveLength(2);
   });
 
+  test('claims that a server restored from a back-up does not have are written again', async () => {
+    const { scene, node } = await removable();
+    const restore = scene.server.backUp();
+    await node.del({ pod: 'other', container: 'C9' });
+    await scene.advance(LIMITS.restMs + 1_000);
+    scene.putPod('third', 'u1');
+    expect(addressesOf(await node.add({ pod: 'third', container: 'C7' }))).toEqual(['10.0.0.11']);
+    for (const container of ['C2', 'C3']) {
+      expect(addressesOf(await node.add({ container }))).toEqual(['10.0.0.10']);
+    }
+    restore();
+    await scene.advance(MINUTE);
+    expect(scene.claims()).toEqual(['10.0.0.10 C3', '10.0.0.11 C9']);
+    expect(node.troubles.map(({ kind, place }) => `${kind} ${place}`)).toEqual([
+      'taken 10.0.0.11',
+      'reasserted 10.0.0.10',
+    ]);
+    const add = node.add({ container: 'C4' });
+    await scene.advance(1_000);
+    expect(addressesOf(await add)).toEqual(['10.0.0.10']);
+  });
+
+  test('a block that comes while it is read is not taken for removed', async () => {
+    const scene = new Scene();
+    scene.putPod('third', 'u1');
+    const node = await scene.node();
+    scene.hold('get', 'create');
+    const adds = ['web', 'other', 'third'].map((pod) => node.add({ pod, container: `of-${pod}` }));
+    await turn();
+    await turn();
+    const [create, get] = ['create', 'get'].map((verb) =>
+      scene.server.held.find((request) => request.verb === verb),
+    );
+    get!.execute();
+    create!.answer();
+    await turn();
+    get!.answer();
+    scene.letGo();
+    await scene.advance(1_000);
+    expect((await Promise.all(adds)).map(({ ok }) => ok)).toEqual([true, true, false]);
+    expect(scene.server.counts).toMatchObject({ create: 1, patch: 0 });
+    expect(node.troubles).toEqual([]);
+  });
+
   test('a claim in whose place another pod is by then is named and never overwritten', async () => {
     const { scene, node, name } = await removable();
     scene.server.remove(name);

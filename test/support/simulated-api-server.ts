@@ -102,6 +102,19 @@ export class SimulatedApiServer {
     this.#replace(name, undefined);
   }
 
+  /** What there is now, to go back to. */
+  backUp(): () => void {
+    const revision = this.#revision;
+    const blocks = structuredClone([...this.#blocks]);
+    return () => {
+      this.#revision = revision;
+      this.#blocks.clear();
+      for (const [name, block] of blocks) {
+        this.#blocks.set(name, block);
+      }
+    };
+  }
+
   #arrive<T>(
     client: string,
     verb: Verb,
