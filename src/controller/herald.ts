@@ -12,6 +12,7 @@ import type { Clock } from '../ipam/ports.ts';
 import type { Timers } from '../ipam/timers.ts';
 import { EVENTS } from '../kube/resources.ts';
 import type { ObjectApi } from './access.ts';
+import { WakingRest } from './waking-rest.ts';
 
 export interface News {
   /** What it is about. */
@@ -41,12 +42,12 @@ export interface HeraldParts {
 export class Herald {
   readonly #parts: HeraldParts;
   readonly #waiting: News[] = [];
+  readonly #pause: WakingRest;
   #writing: Promise<void> | undefined;
-
-  #wake = () => {};
 
   constructor(parts: HeraldParts) {
     this.#parts = parts;
+    this.#pause = new WakingRest(parts.timers);
   }
 
   /** Writes an Event in its turn. */
@@ -62,7 +63,7 @@ export class Herald {
   /** Drops what waits; resolves when nothing is being written. */
   async close(): Promise<void> {
     this.#waiting.length = 0;
-    this.#wake();
+    this.#pause.wake();
     await this.#writing;
   }
 
@@ -70,19 +71,9 @@ export class Herald {
     for (let news = this.#waiting.shift(); news !== undefined; news = this.#waiting.shift()) {
       await this.#write(news);
       if (this.#waiting.length > 0) {
-        await this.#rest(1_000 / LIMITS.eventsPerSecondMax);
+        await this.#pause.rest(1_000 / LIMITS.eventsPerSecondMax);
       }
     }
-  }
-
-  #rest(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const callOff = this.#parts.timers.after(ms, resolve);
-      this.#wake = () => {
-        callOff();
-        resolve();
-      };
-    });
   }
 
   async #write({ object, type, reason, message }: News): Promise<void> {

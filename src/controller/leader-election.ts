@@ -16,8 +16,10 @@ import type { Log } from '../http/log.ts';
 import type { Clock } from '../ipam/ports.ts';
 import type { Timers } from '../ipam/timers.ts';
 import type { ApiOutcome } from '../kube/api.ts';
+import type { LeaseSpec } from '../kube/node-lease.ts';
 import { LEASES } from '../kube/resources.ts';
 import type { ObjectApi } from './access.ts';
+import { WakingRest } from './waking-rest.ts';
 
 export interface LeaderElectionParts {
   readonly objects: Pick<ObjectApi, 'get' | 'create' | 'replace'>;
@@ -37,16 +39,9 @@ export interface LeaderElectionParts {
   onLost(): Promise<void>;
 }
 
-interface LeaseSpec {
-  readonly holderIdentity?: string;
-  readonly leaseDurationSeconds?: number;
-  readonly acquireTime?: string;
-  readonly renewTime?: string;
-  readonly leaseTransitions?: number;
-}
-
 export class LeaderElection {
   readonly #parts: LeaderElectionParts;
+  readonly #pause: WakingRest;
   /** The Lease as last seen, and since when it is so. */
   #seen: { readonly lease: KubeObject; readonly since: number } | undefined;
   /** Until when a write may be begun. */
@@ -54,12 +49,12 @@ export class LeaderElection {
   #leads = false;
   #stepping: Promise<void> = Promise.resolve();
   #callOff: (() => void) | undefined;
-  #wake = () => {};
   #closed = false;
   #ended: Promise<void> = Promise.resolve();
 
   constructor(parts: LeaderElectionParts) {
     this.#parts = parts;
+    this.#pause = new WakingRest(parts.timers);
   }
 
   /** Whether this controller may write, at this very moment. */
@@ -78,7 +73,7 @@ export class LeaderElection {
     const led = this.#leads;
     this.#stepDown();
     await this.#stepping;
-    this.#wake();
+    this.#pause.wake();
     await this.#ended;
     if (led) {
       await this.#write({ holderIdentity: '', leaseDurationSeconds: 1 });
@@ -98,18 +93,8 @@ export class LeaderElection {
       } else if (outcome === 'taken') {
         this.#stepDown();
       }
-      await this.#rest(LIMITS.leaderRetryMs);
+      await this.#pause.rest(LIMITS.leaderRetryMs);
     }
-  }
-
-  #rest(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const callOff = this.#parts.timers.after(ms, resolve);
-      this.#wake = () => {
-        callOff();
-        resolve();
-      };
-    });
   }
 
   /** `taken`: it is another one's; `unclear`: the server did not say. */

@@ -1,5 +1,6 @@
 /** Work that is done again and again, a while after its last end. */
 import type { Timers } from '../ipam/timers.ts';
+import { WakingRest } from './waking-rest.ts';
 
 export interface RegularPassesParts {
   readonly timers: Timers;
@@ -10,12 +11,14 @@ export interface RegularPassesParts {
 
 export class RegularPasses {
   readonly #parts: RegularPassesParts;
+  readonly #pause: WakingRest;
+  readonly #stopping = Promise.withResolvers<void>();
   #stopped = false;
   #ended: Promise<void> = Promise.resolve();
-  #wake = () => {};
 
   constructor(parts: RegularPassesParts) {
     this.#parts = parts;
+    this.#pause = new WakingRest(parts.timers);
   }
 
   /** The first pass begins when `ready` resolves. */
@@ -30,30 +33,18 @@ export class RegularPasses {
   /** Begins no more passes; resolves when none is under way. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#wake();
+    this.#stopping.resolve();
+    this.#pause.wake();
     await this.#ended;
   }
 
   async #run(ready: Promise<unknown>): Promise<void> {
-    const stopped = new Promise<void>((resolve) => {
-      this.#wake = resolve;
-    });
-    await Promise.race([ready, stopped]);
+    await Promise.race([ready, this.#stopping.promise]);
     while (!this.#stopped) {
       await this.#parts.pass();
       if (!this.#stopped) {
-        await this.#rest();
+        await this.#pause.rest(this.#parts.everyMs);
       }
     }
-  }
-
-  #rest(): Promise<void> {
-    return new Promise((resolve) => {
-      const callOff = this.#parts.timers.after(this.#parts.everyMs, resolve);
-      this.#wake = () => {
-        callOff();
-        resolve();
-      };
-    });
   }
 }

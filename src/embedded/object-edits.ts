@@ -3,18 +3,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { OrbweaverError } from '../catalogue/errors.ts';
 import { invalidObject } from '../dialect/invalid-object.ts';
 import type { KubeObject, ObjectMeta } from '../dialect/kube-object.ts';
+import { SERVER_FIELDS } from '../dialect/server-fields.ts';
 import { invalid, wrongType } from '../selector/field-error.ts';
-
-/** What only the store may say of an object. */
-const SERVER_FIELDS = [
-  'resourceVersion',
-  'generation',
-  'creationTimestamp',
-  'deletionTimestamp',
-  'deletionGracePeriodSeconds',
-  'managedFields',
-  'selfLink',
-] as const;
 
 /** The manifest without what only the store may say. */
 export function stated(manifest: KubeObject): KubeObject {

@@ -66,7 +66,8 @@ export interface NodeLeaseParts {
   readonly onChange?: (refusal: string | undefined) => void;
 }
 
-interface LeaseSpec {
+/** `spec` of a Lease (coordination.k8s.io/v1). */
+export interface LeaseSpec {
   readonly holderIdentity?: string;
   readonly leaseDurationSeconds?: number;
   readonly acquireTime?: string;

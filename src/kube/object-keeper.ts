@@ -8,6 +8,7 @@ import { type KeyEdits, withKeys } from '../dialect/key-edits.ts';
 import { type Kind, type KindId, kindById, kindOf, resourceName } from '../dialect/kinds.ts';
 import { isTerminating, type KubeObject } from '../dialect/kube-object.ts';
 import { isPoolKind } from '../dialect/pool-registry.ts';
+import { SERVER_FIELDS } from '../dialect/server-fields.ts';
 import type { ApiOutcome, PatchOperation } from './api.ts';
 import { asKept } from './kept-form.ts';
 import { failureOf, okValue } from './object-outcome.ts';
@@ -32,17 +33,8 @@ const WRITER: WriteOptions = { fieldManager: 'orbweaver', strict: true };
 /** Tries against others that write the same object. */
 const EDIT_TRIES = 5;
 
-/** What only the server may say of an object, so that a copy of what it said can be applied again. */
-const SERVER_FIELDS = [
-  'resourceVersion',
-  'generation',
-  'creationTimestamp',
-  'deletionTimestamp',
-  'deletionGracePeriodSeconds',
-  'managedFields',
-  'selfLink',
-  'uid',
-];
+/** Of a server-side apply the uid as well: it would be a precondition. */
+const LEFT_OUT: readonly string[] = [...SERVER_FIELDS, 'uid'];
 
 export class ObjectKeeper {
   readonly #objects: KubeObjects;
@@ -193,7 +185,7 @@ function edit(
 /** The manifest in its namespace, without what only the server may say. */
 function stated(kind: Kind, manifest: KubeObject): KubeObject {
   const { namespace, ...metadata } = manifest.metadata;
-  const said = Object.entries(metadata).filter(([field]) => !SERVER_FIELDS.includes(field));
+  const said = Object.entries(metadata).filter(([field]) => !LEFT_OUT.includes(field));
   const place = kind.namespaced ? { namespace: namespace ?? 'default' } : {};
   return {
     ...manifest,
