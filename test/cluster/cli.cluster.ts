@@ -100,10 +100,10 @@ describe.skipIf(missing.length > 0)(title, () => {
         .replace('172.18.41.0/24', '172.18.42.0/24')
         .replace('172.18.41.40-172.18.41.49', '172.18.42.40')
         .replace('pool-f }', 'pool-f, finalizers: [of.somebody] }');
+      const args = ['apply', '--server-side', '--dry-run=server', '-f', '-'];
+      const theirs = await cluster.tryKubectl(args, manifest);
       const ours = await orbweaver(['apply', '-f', '-'], manifest);
       expect(ours.code).toBe(0);
-      const args = ['apply', '--server-side', '--force-conflicts', '-f', '-'];
-      const theirs = await cluster.tryKubectl(args, manifest);
       expect(theirs.err).toMatch(/^Warning: .*of\.somebody.*\n$/);
       expect(ours.err).toBe(theirs.err);
       const none = '{"metadata":{"finalizers":null}}';
