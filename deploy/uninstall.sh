@@ -77,13 +77,19 @@ release() {
   done
 }
 
-made=$(k get crd -l app.kubernetes.io/managed-by=orbweaver -o go-template='{{range .items}}{{.metadata.name}}{{"\n"}}{{end}}')
-for kind in $made; do
-  case $kind in
-    spiderippools.* | ippools.spiderpool.*) say "finalizers of $kind"; release "$kind" spiderpool.spidernet.io ;;
-    ippools.projectcalico.org) say "finalizers of $kind"; release "$kind" projectcalico.org/ippool-finalizer ;;
-  esac
+# On kinds of Spiderpool and Calico too: where they still run, they put their finalizer on again, and where they do not
+# nobody else would ever take it off.
+for kind in spiderippools.spiderpool.spidernet.io ippools.spiderpool.spidernet.io \
+  ippools.projectcalico.org ippools.crd.projectcalico.org; do
+  if k get "$kind" -o name >/dev/null 2>&1; then
+    say "finalizers of $kind"
+    case $kind in
+      *.spidernet.io) release "$kind" spiderpool.spidernet.io ;;
+      *) release "$kind" projectcalico.org/ippool-finalizer ;;
+    esac
+  fi
 done
+made=$(k get crd -l app.kubernetes.io/managed-by=orbweaver -o go-template='{{range .items}}{{.metadata.name}}{{"\n"}}{{end}}')
 if k get crd ipblocks.ipam.orbweaver.dev >/dev/null 2>&1; then
   say "the ledger"
   release ipblocks.ipam.orbweaver.dev ipam.orbweaver.dev/claims
