@@ -9,10 +9,12 @@
  *     an earlier line of its own pod, on a     is missing as well: the agent knows better
  *       server restored from a back-up
  *     another pod's claim                      is taken: named, and never overwritten
- *     a rest of its own pod, or its own line   follows it
+ *     a rest of its own pod, its own line, or  follows it
+ *       what it was taken back to
  */
 import type { Claim, Line } from '../ipam/ports.ts';
 import { type CachedBlock, type CachedSlot, isQuarantine } from './cached-block.ts';
+import { isTakenBack } from './settle.ts';
 
 /** What a node lost in a block. */
 export interface Losses {
@@ -73,7 +75,10 @@ export function keepClaims(
 function isGone(line: Claim, found: CachedSlot | undefined, wasRemoved: boolean): boolean {
   return (
     found === undefined ||
-    (wasRemoved && found.line.state === 'resting' && !isOfSamePod(line, found.line))
+    (wasRemoved &&
+      found.line.state === 'resting' &&
+      !isOfSamePod(line, found.line) &&
+      !isTakenBack(line, found.line))
   );
 }
 

@@ -33,6 +33,11 @@ export function revertOf({ was, now }: SlotWrite, ms: number): SlotWrite | undef
   return { was: now, now: was === undefined ? freeLine(now, ms, nonce) : { ...was, nonce } };
 }
 
+/** Whether a line is what `revertOf` wrote over a claim; it may be the rest of the pod that had the slot before. */
+export function isTakenBack(claim: Line, found: Line): boolean {
+  return found.nonce === `${claim.nonce}${REVERTED}`;
+}
+
 /** A slot that nobody has, and that must not be absent: a rest that is over. */
 function freeLine({ address, pool, owner }: Line, ms: number, nonce: string): Line {
   return { state: 'resting', address, pool, owner, releasedAt: ms, until: ms, nonce };

@@ -6,7 +6,7 @@ import { blockWith } from '../../src/kube/block-patch.ts';
 import type { IpBlock } from '../../src/kube/ip-block.ts';
 import { type Address, blockOf, formatAddress } from '../../src/net/address.ts';
 import { formatCidr } from '../../src/net/cidr.ts';
-import { addressOf, claimOf, unitOf, writeOf } from '../support/lines.ts';
+import { addressOf, claimOf, restingOf, unitOf, writeOf } from '../support/lines.ts';
 import { SimulatedApiServer } from '../support/simulated-api-server.ts';
 
 /** A block with these addresses claimed, as a server has it in this version. */
@@ -53,6 +53,24 @@ describe('the copy of the blocks', () => {
     await api.create(blockAt('', '10.0.2.1', '10.0.2.2'));
     await listBlocks(api, cache);
     expect(shown(cache.claims())).toEqual(['10.0.0.1', '10.0.2.1', '10.0.2.2']);
+  });
+
+  test.each([
+    { what: 'is missing where another pod rests', nonce: 'of-another', left: ['10.0.0.1'] },
+    { what: 'is not missing where it was taken back to a rest', nonce: 'n-10.0.0.1.', left: [] },
+  ])('an own claim of a block that was made anew $what', ({ nonce, left }) => {
+    const keeper = { node: 'node-1', usesWhole: () => false, onTrouble: () => {} };
+    const cache = new BlockCache(() => {}, keeper);
+    cache.put(blockAt('1', '10.0.0.1'));
+    cache.drop(addressOf('10.0.0.0'));
+    const owner = { namespace: 'default', pod: 'another', uid: 'u9' };
+    const first = addressOf('10.0.0.0');
+    const rest = { ...restingOf(claimOf('10.0.0.1')), owner, nonce };
+    const made = blockWith(first, [{ first, writes: [{ was: undefined, now: rest }], units: [] }]);
+    for (const resourceVersion of ['5', '6']) {
+      cache.put({ ...made, metadata: { ...made.metadata, uid: 'u2', resourceVersion } });
+      expect(shown(cache.claims())).toEqual(left);
+    }
   });
 
   test('tells the addresses whose lines changed, and no others', () => {
