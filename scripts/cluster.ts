@@ -20,6 +20,8 @@ import { WalkedCluster } from '../test/cluster/walks/walked-cluster.ts';
 import { build } from './build.ts';
 
 const NODES = ['node1', 'node2'];
+/** What a shell says of a command that Ctrl-C ended. */
+const INTERRUPTED = 130;
 const NODE_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const USAGE = `usage: npm run cluster -- up [NODE...] | status | down | walk [NAME...] | build
 
@@ -67,7 +69,7 @@ async function up(names: readonly string[]): Promise<number> {
     say('interrupted: taking it down');
     // Nothing more is started while this waits.
     spawnSync(process.execPath, [import.meta.filename, 'down'], { stdio: 'inherit' });
-    process.exit(130);
+    process.exit(INTERRUPTED);
   });
   const cluster = await startInstalled(names, true);
   const { run, kubeconfig } = cluster.controlPlane;
@@ -102,15 +104,22 @@ async function walk(names: readonly string[]): Promise<number> {
   const kept = RunFolder.kept();
   if (kept === undefined && !(await prepare())) return 1;
   const interrupt = new AbortController();
-  process.once('SIGINT', () => interrupt.abort(new Error('interrupted')));
+  // Not `once`: npm passes on the signal that the terminal sends as well.
+  process.on('SIGINT', () => interrupt.abort(new Error('interrupted')));
   await using own = kept === undefined ? await startInstalled(NODES, false) : undefined;
   const cluster = new WalkedCluster(own?.controlPlane.run ?? kept!);
   if (cluster.nodes.length < NODES.length) {
     console.error(`walks want ${NODES.length} nodes (npm run cluster -- down, then up)`);
     return 1;
   }
-  const failures = await walkCluster(cluster, stories, processTerminal(), interrupt.signal);
-  return failures === 0 ? 0 : 1;
+  try {
+    const failures = await walkCluster(cluster, stories, processTerminal(), interrupt.signal);
+    return failures === 0 ? 0 : 1;
+  } catch (error) {
+    if (!interrupt.signal.aborted) throw error;
+    say('interrupted: what the walk had applied is still there where the cluster stays');
+    return INTERRUPTED;
+  }
 }
 
 function status(): number {

@@ -24,7 +24,7 @@ describe.skipIf(missing.length > 0)(title, () => {
   });
 
   test('says how it is used', async () => {
-    for (const args of [[], ['sideways'], ['up', 'No Node']]) {
+    for (const args of [[], ['sideways'], ['up', 'No Node'], ['walk', 'nowhere']]) {
       const { exit, err } = await command(...args);
       expect(exit).toBe(2);
       expect(err).toContain('usage: npm run cluster');
@@ -52,10 +52,25 @@ describe.skipIf(missing.length > 0)(title, () => {
       expect(status.exit).toBe(0);
       expect(status.out).toMatch(/^kubelet-alpha +running +\d+$/m);
       expect((await command('up')).exit).toBe(1);
+      const walk = await command('walk', 'namespace-affinity');
+      expect(walk).toMatchObject({ exit: 1, out: '' });
+      expect(walk.err).toContain('walks want 2 nodes');
 
       expect((await command('down')).exit).toBe(0);
       expect(machineState(MARK)).toEqual(before);
       expect((await command('down')).exit).toBe(0);
+    },
+    UP_WAIT_MS,
+  );
+
+  test(
+    'walk goes through a tutorial on a cluster of its own, and takes it away',
+    async () => {
+      const { exit, out } = await command('walk', 'namespace-affinity');
+      expect(out).toContain('  $ kubectl get se -n test-ns\n');
+      expect(out).toMatch(/\n\nWalked in [\d.]+ s: as expected\.\n$/);
+      expect(exit).toBe(0);
+      expect(RunFolder.kept()).toBeUndefined();
     },
     UP_WAIT_MS,
   );
