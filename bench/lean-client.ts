@@ -18,8 +18,8 @@ export interface Burst {
 const HEAD_END = Buffer.from('\r\n\r\n');
 const OK = 'HTTP/1.1 200';
 
-/** The bytes of an ADD for container number `index`, as the plugin sends it but for the kept connection. */
-export function addRequest(index: number): Buffer {
+/** The bytes of an ADD for container and pod number `index`, as the plugin sends it but for the kept connection. */
+export function addRequest(index: number, uid = `uid-${index}`): Buffer {
   const body = JSON.stringify({
     protocol: 1,
     calledAs: 'orbweaver',
@@ -28,7 +28,7 @@ export function addRequest(index: number): Buffer {
       CNI_CONTAINERID: '0'.repeat(48) + String(index).padStart(16, '0'),
       CNI_NETNS: '/run/netns/none',
       CNI_IFNAME: 'eth0',
-      CNI_ARGS: `IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web-${index};K8S_POD_UID=uid-${index}`,
+      CNI_ARGS: `IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web-${index};K8S_POD_UID=${uid}`,
       CNI_PATH: '/opt/cni/bin',
     },
     ownNetns: false,

@@ -70,8 +70,10 @@ describe('command lines', () => {
   test('variables in arguments are those that are set', () => {
     for (const { args, env } of [agent().containers[0], controller().containers[0]]) {
       const used = args.join(' ').matchAll(/\$\((\w+)\)/g);
+      // This one Node reads by itself.
+      const set = env.filter(({ name }: Manifest) => name !== 'NODE_OPTIONS');
       expect(new Set([...used].map(([, name]) => name))).toEqual(
-        new Set(env.map(({ name }: Manifest) => name)),
+        new Set(set.map(({ name }: Manifest) => name)),
       );
     }
   });

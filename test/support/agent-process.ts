@@ -60,6 +60,8 @@ export class AgentFolder implements Disposable {
 
 export interface AgentOptions {
   readonly node?: string;
+  /** The command's file, where it is not the one of this tree. */
+  readonly command?: string;
   /** Arguments for Node itself. */
   readonly nodeArgs?: readonly string[];
   /** A shell line that sets the stage and ends in `exec "$@"`; it runs in a mount namespace of its own. */
@@ -94,7 +96,7 @@ export class AgentProcess implements AsyncDisposable {
     const command = [
       process.execPath,
       ...(options.nodeArgs ?? []),
-      COMMAND,
+      options.command ?? COMMAND,
       ...folder.args(options.node ?? 'node1'),
       ...(options.args ?? []),
     ];
