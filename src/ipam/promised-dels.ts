@@ -38,9 +38,17 @@ export type CarryOut = (id: number, deletion: Deletion) => void;
 export class PromisedDels {
   readonly #journal: DeletionJournal;
   #carryOut: CarryOut | undefined;
+  /**
+   * What is open or about to be, while nobody carries anything out: then no ADD comes between two DELs of one
+   * attachment, so the first stands for both. The runtime repeats a DEL for as long as an agent waits for its Lease.
+   */
+  readonly #open: Map<string, Promise<number>>;
 
   constructor(journal: DeletionJournal) {
     this.#journal = journal;
+    this.#open = new Map(
+      journal.openDeletions().map(({ id, deletion }) => [keyOf(deletion), Promise.resolve(id)]),
+    );
   }
 
   /** Resolves to the promise's id when it is durable; the caller carries it out and ends it. */
@@ -58,6 +66,7 @@ export class PromisedDels {
    */
   takeOver(carryOut: CarryOut): void {
     this.#carryOut = carryOut;
+    this.#open.clear();
     for (const { id, deletion } of this.#journal.openDeletions()) {
       carryOut(id, deletion);
     }
@@ -70,9 +79,7 @@ export class PromisedDels {
   async answer(request: CniRequest): Promise<CniAnswer> {
     try {
       const { attachment, args } = readCall(request);
-      const deletion = deletionOf({ attachment, args });
-      const id = await this.#journal.beginDeletion(deletion);
-      this.#carryOut?.(id, deletion);
+      await this.#promise(deletionOf({ attachment, args }));
       return { ok: true, result: undefined };
     } catch (error) {
       const known = error instanceof OrbweaverError;
@@ -80,6 +87,29 @@ export class PromisedDels {
       return errorAnswer(told, request, undefined);
     }
   }
+
+  async #promise(deletion: Deletion): Promise<void> {
+    const key = keyOf(deletion);
+    const known = this.#open.get(key);
+    if (known !== undefined) {
+      await known;
+      return;
+    }
+    const begun = this.#journal.beginDeletion(deletion);
+    if (this.#carryOut === undefined) {
+      this.#open.set(key, begun);
+      // What is not on the disk stands for nothing.
+      begun.catch(() => this.#open.delete(key));
+    }
+    const id = await begun;
+    this.#carryOut?.(id, deletion);
+  }
+}
+
+/** The same for deletions that say the same. */
+function keyOf({ attachment, args }: Deletion): string {
+  const { network, containerId, interfaceName } = attachment;
+  return JSON.stringify([network, containerId, interfaceName, args.namespace, args.pod, args.uid]);
 }
 
 /** What is kept of a DEL. */

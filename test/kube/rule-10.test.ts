@@ -144,6 +144,51 @@ describe('rule 10', () => {
     expect(carriedOut).toMatchObject([{ attachment: { containerId: 'C1' }, args: { pod: 'web' } }]);
   });
 
+  test('a DEL that is repeated for as long as the agent waits is promised once, also in its next life', async () => {
+    const { scene, node } = await awayWithClaim();
+    node.crash();
+    const del = node.request('DEL', {});
+    const other = node.request('DEL', { container: 'C2' });
+    const first = new PromisedDels(scene.journal());
+    const answers = await Promise.all([del, del, del, other].map((one) => first.answer(one)));
+    expect(answers).toEqual(Array(4).fill({ ok: true, result: undefined }));
+    const next = new PromisedDels(scene.journal());
+    expect((await next.answer(del)).ok).toBe(true);
+    const open = scene.journal().openDeletions();
+    expect(open.map(({ deletion }) => deletion.attachment.containerId)).toEqual(['C1', 'C2']);
+    scene.letGo();
+    await scene.node();
+    await scene.advance(10 * SECOND);
+    expect(scene.lines()).toEqual(['10.0.0.10 resting']);
+    expect(scene.journal().openDeletions()).toEqual([]);
+  });
+
+  test('a DEL that did not reach the disk is written when it comes again', async () => {
+    const { scene, node } = await awayWithClaim();
+    node.crash();
+    const journal = scene.journal();
+    const begin = journal.beginDeletion.bind(journal);
+    journal.beginDeletion = () => Promise.reject(new OrbweaverError('STORE_FAILURE', 'disk full'));
+    const promised = new PromisedDels(journal);
+    const del = node.request('DEL', {});
+    expect(await promised.answer(del)).toMatchObject({ ok: false, code: 'STORE_FAILURE' });
+    journal.beginDeletion = begin;
+    expect((await promised.answer(del)).ok).toBe(true);
+    expect(journal.openDeletions()).toHaveLength(1);
+  });
+
+  test('a DEL that comes after the use-cases took over is one of its own: an ADD may lie between', async () => {
+    const { scene, node } = await awayWithClaim();
+    node.crash();
+    const promised = new PromisedDels(scene.journal());
+    const carriedOut: Deletion[] = [];
+    await promised.answer(node.request('DEL', {}));
+    promised.takeOver((_, deletion) => carriedOut.push(deletion));
+    await promised.answer(node.request('DEL', {}));
+    expect(carriedOut).toHaveLength(2);
+    expect(scene.journal().openDeletions()).toHaveLength(2);
+  });
+
   test('a DEL that cannot be read is refused, also before the ledger is read', async () => {
     const scene = new Scene();
     const node = await scene.node();
