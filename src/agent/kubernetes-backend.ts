@@ -22,11 +22,13 @@ import type { CallRecord } from '../ipam/service.ts';
 import { pause, systemTimers, type Timers } from '../ipam/timers.ts';
 import { agentId } from '../kube/agent-id.ts';
 import { ApiServer } from '../kube/api-server.ts';
+import type { Change } from '../kube/block-cache.ts';
 import { BlockServer } from '../kube/block-server.ts';
 import { KubernetesCluster } from '../kube/cluster.ts';
 import { KubernetesLedger } from '../kube/ledger.ts';
 import { NodeLease } from '../kube/node-lease.ts';
 import { KubeObjects } from '../kube/objects.ts';
+import type { Trouble } from '../kube/own-claims.ts';
 import { PodEventWriter } from '../kube/pod-event-writer.ts';
 import { ServerProbe } from '../kube/server-probe.ts';
 import { SqliteJournal } from '../kube/sqlite-journal.ts';
@@ -74,6 +76,7 @@ export class KubernetesBackend implements Backend {
   /** Why the last try to read everything came to nothing. */
   #failure: string | undefined;
   #closed = false;
+  readonly #closing = new AbortController();
 
   /** Throws KUBECONFIG_INVALID. */
   constructor(options: KubernetesBackendOptions, log: Log) {
@@ -159,6 +162,7 @@ export class KubernetesBackend implements Backend {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#closing.abort();
     this.#lease?.close();
     this.#events?.close();
     this.#freeing?.stop();
@@ -177,6 +181,7 @@ export class KubernetesBackend implements Backend {
         return;
       } catch (error) {
         this.#cluster?.close();
+        this.#ledger?.close();
         this.#failure = error instanceof Error ? error.message : String(error);
         if (!this.#closed) {
           this.#log.error({ error: String(error) }, 'the agent could not start to serve');
@@ -200,15 +205,17 @@ export class KubernetesBackend implements Backend {
     // Nothing is settled under a node name that is another agent's.
     await Promise.all([cluster.synced(), this.#lease!.held]);
     let allocator: Allocator | undefined;
-    const ledger = await KubernetesLedger.open({
+    const ledgerParts = {
       ...parts,
       node,
       api: new BlockServer(this.#api),
       journal: this.#journal!,
-      onChange: ({ addresses, units }) => allocator?.learn(addresses, units),
-      onTrouble: ({ kind, place, block, fault }) =>
+      onChange: ({ addresses, units }: Change) => allocator?.learn(addresses, units),
+      onTrouble: ({ kind, place, block, fault }: Trouble) =>
         this.#log.error({ kind, place, block, fault }, 'an IPBlock was edited by hand'),
-    });
+    };
+    const ledger = await KubernetesLedger.open(ledgerParts, this.#closing.signal);
+    this.#ledger = ledger;
     const { criSocket } = this.#options;
     const runtime = criSocket === undefined ? undefined : await connectRuntime(criSocket);
     if (this.#closed) {
@@ -216,7 +223,6 @@ export class KubernetesBackend implements Backend {
       runtime?.close();
       return;
     }
-    this.#ledger = ledger;
     this.#sandboxes = runtime;
     if (cluster.get('Node', '', node) === undefined) {
       this.#log.error(

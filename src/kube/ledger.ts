@@ -103,21 +103,45 @@ export class KubernetesLedger implements Ledger {
 
   /**
    * Reads all blocks and settles what an earlier life of this agent left open in its journal; resolves when
-   * both are done, and tries for as long as the API server is away. Nothing may be answered before.
+   * both are done, and tries for as long as the API server is away. Nothing may be answered before. Rejects with
+   * NOT_READY when `signal` aborts, and with STORE_FAILURE where the server refuses what is to be settled; then
+   * it sends nothing more, and what is open stays in the journal.
    */
-  static async open(parts: KubernetesLedgerParts): Promise<KubernetesLedger> {
+  static async open(parts: KubernetesLedgerParts, signal?: AbortSignal): Promise<KubernetesLedger> {
     const ledger = new KubernetesLedger(parts);
-    const intents = parts.journal.open();
-    await ledger.refresh();
-    await Promise.all(intents.map((intent) => ledger.#commits.recover(intent)));
-    if ((parts.node ?? '') !== '') {
-      ledger.#own.start();
-      ledger.#listAgain();
+    const giveUp = () => ledger.close();
+    signal?.addEventListener('abort', giveUp);
+    try {
+      await ledger.#recover();
+    } catch (error) {
+      ledger.close();
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', giveUp);
     }
     return ledger;
   }
 
-  /** Reads all blocks anew, from etcd. Resolves when a whole list was read; tries until then. */
+  async #recover(): Promise<void> {
+    const { journal, node = '' } = this.#parts;
+    const intents = journal.open();
+    await this.refresh();
+    this.#requireOpen();
+    await Promise.all(intents.map((intent) => this.#commits.recover(intent)));
+    this.#requireOpen();
+    if (node !== '') {
+      this.#own.start();
+      this.#listAgain();
+    }
+  }
+
+  #requireOpen(): void {
+    if (this.#closed) {
+      throw new OrbweaverError('NOT_READY', 'the agent is stopping');
+    }
+  }
+
+  /** Reads all blocks anew, from etcd. Resolves when a whole list was read, or when the ledger closes. */
   async refresh(): Promise<void> {
     const { api, timers, random } = this.#parts;
     for (let failures = 1; !this.#closed; failures += 1) {
@@ -133,9 +157,7 @@ export class KubernetesLedger implements Ledger {
     wanted: readonly SlotWrite[],
     units: readonly UnitWrite[] = [],
   ): Promise<CommitOutcome> {
-    if (this.#closed) {
-      throw new OrbweaverError('NOT_READY', 'the agent is stopping');
-    }
+    this.#requireOpen();
     const writes = markDual(wanted);
     // Said here, because in a lane it would concern the others of the same patch too.
     for (const { now } of writes) {

@@ -78,6 +78,60 @@ describe('the start of the ledger', () => {
   });
 });
 
+describe('a start that is given up', () => {
+  /** A journal with an intent that another life left, and the server that it is for. */
+  async function withIntent() {
+    const server = await filled(1);
+    const mine = parts(server.client('node-1'));
+    await mine.journal.begin([writeOf(claimOf('10.0.0.2'))], 'undo');
+    return { server, mine };
+  }
+
+  test('where the server refuses what is to be settled: it sends nothing more, and the next try settles it', async () => {
+    const { server, mine } = await withIntent();
+    await mine.journal.begin([writeOf(claimOf('10.1.0.2'))], 'undo');
+    server.holds = ({ verb }) => verb === 'patch' || verb === 'create';
+    const opening = KubernetesLedger.open(mine);
+    const ended = expect(opening).rejects.toMatchObject({ code: 'STORE_FAILURE' });
+    await turn();
+    const [one, other] = server.held;
+    one!.fail({ kind: 'refused', reason: '403: not today', status: 403 });
+    await ended;
+    // What was on its way for the other intent is not sent again.
+    other!.fail({ kind: 'unknown', reason: 'reset' });
+    const sent = () => server.counts.patch + server.counts.create + server.counts.get;
+    const before = sent();
+    await mine.timers.advance(60_000);
+    expect(sent()).toBe(before);
+    expect(mine.journal.open()).toHaveLength(2);
+    server.holds = () => false;
+    const next = KubernetesLedger.open(mine);
+    await mine.timers.advance(60_000);
+    expect([...(await next).claims()]).toHaveLength(1);
+    expect(mine.journal.open()).toEqual([]);
+  });
+
+  test.each([
+    { what: 'while the blocks are read', verb: 'list' },
+    { what: 'while it settles', verb: 'patch' },
+  ])('$what: it asks for nothing more', async ({ verb }) => {
+    const { server, mine } = await withIntent();
+    server.holds = (request) => request.verb === verb;
+    const control = new AbortController();
+    const opening = KubernetesLedger.open(mine, control.signal);
+    const ended = expect(opening).rejects.toMatchObject({ code: 'NOT_READY' });
+    await turn();
+    control.abort();
+    for (const request of [...server.held]) {
+      request.fail({ kind: 'unknown', reason: 'reset' });
+    }
+    await mine.timers.advance(60_000);
+    await ended;
+    expect(mine.journal.open()).toHaveLength(1);
+    expect(server.held).toEqual([]);
+  });
+});
+
 describe('the ledger', () => {
   test('sends nothing whose intent is not on the disk', async () => {
     const server = new SimulatedApiServer();
