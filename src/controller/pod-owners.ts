@@ -2,6 +2,7 @@
  * Whom pods belong to, for their endpoints: read when an endpoint is to be written, remembered for telling
  * whether one is still right. The pods themselves are not watched; at the start they are read once, page by page.
  */
+import { SPIDERPOOL_KEYS } from '../dialect/annotations.ts';
 import type { KubeObject } from '../dialect/kube-object.ts';
 import type { OwnerChain } from '../kube/owner-chain.ts';
 import type { ClusterAccess } from './access.ts';
@@ -14,9 +15,12 @@ export interface PodOwner {
   readonly uids: readonly string[];
   /** At the top, through a ReplicaSet or a Job. */
   readonly controller: { readonly kind: string; readonly name: string };
+  /** Those that its endpoint shows something of. */
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 const FILE_UIDS = ['kubernetes.io/config.hash', 'kubernetes.io/config.mirror'];
+const SHOWN = [SPIDERPOOL_KEYS.routes];
 
 export class PodOwners {
   readonly #access: Pick<ClusterAccess, 'objects' | 'eachPage'>;
@@ -71,23 +75,24 @@ export class PodOwners {
     const { kind, name } = await this.#chain.topOf(object);
     const { uid = '', annotations = {} } = object.metadata;
     const others = FILE_UIDS.flatMap((key) => annotations[key] ?? []);
-    const owner = { uid, uids: [uid, ...others], controller: { kind, name } };
+    const shown = only(SHOWN, annotations);
+    const owner = { uid, uids: [uid, ...others], controller: { kind, name }, annotations: shown };
     this.#known.set(podKey(pod), owner);
     return owner;
   }
 }
 
 /** Only what is used above: a page holds hundreds of whole pods. */
-function slim({ name, namespace, uid, annotations, ownerReferences }: KubeObject['metadata']) {
-  const kept = FILE_UIDS.flatMap((key): [string, string][] => {
-    const value = annotations?.[key];
-    return value === undefined ? [] : [[key, value]];
-  });
+function slim({ name, namespace, uid, annotations = {}, ownerReferences }: KubeObject['metadata']) {
   return {
     name,
     ...(namespace === undefined ? {} : { namespace }),
     ...(uid === undefined ? {} : { uid }),
-    ...(kept.length === 0 ? {} : { annotations: Object.fromEntries(kept) }),
+    annotations: only([...FILE_UIDS, ...SHOWN], annotations),
     ...(ownerReferences === undefined ? {} : { ownerReferences }),
   };
+}
+
+function only(keys: readonly string[], map: Readonly<Record<string, string>>) {
+  return Object.fromEntries(Object.entries(map).filter(([key]) => keys.includes(key)));
 }

@@ -5,7 +5,8 @@ import { chooseOrRefuse } from '../choose/choose.ts';
 import type { Subject } from '../choose/subject.ts';
 import type { Pool, Route } from '../dialect/pool.ts';
 import { equalAddresses, familyOf } from '../net/address.ts';
-import { cidrContains, cidrOf, formatCidr } from '../net/cidr.ts';
+import { cidrOf, formatCidr } from '../net/cidr.ts';
+import { customRoutesOf } from './custom-routes.ts';
 import type { Parts } from './parts.ts';
 import { poolOfClaim } from './pool-of-claim.ts';
 import type { Claim } from './ports.ts';
@@ -28,13 +29,13 @@ export function answerOf(
   claims: readonly Claim[],
   choice = readAgain(parts, subject),
 ): AddResult {
-  const extras = extrasOf(parts, subject, claims, choice);
+  const extras = extrasOf(subject, claims, choice);
   const addresses: ResultAddress[] = [];
   const routes: ResultRoute[] = [];
   for (const claim of claims) {
     const pool = poolOfClaim(parts.allocator, claim);
     addresses.push(resultAddress(claim, pool, extras));
-    routes.push(...resultRoutes(claim, pool, extras));
+    routes.push(...resultRoutes(claim, pool, extras, customOf(parts, claim, extras)));
   }
   return { addresses, routes };
 }
@@ -56,12 +57,7 @@ function readAgain(parts: Parts, subject: Subject): Choice | undefined {
   }
 }
 
-function extrasOf(
-  parts: Parts,
-  subject: Subject,
-  claims: readonly Claim[],
-  choice: Choice | undefined,
-): Extras {
+function extrasOf(subject: Subject, claims: readonly Claim[], choice: Choice | undefined): Extras {
   const item = choice?.interfaces.find(
     (candidate) =>
       candidate.name === subject.interfaceName ||
@@ -69,35 +65,13 @@ function extrasOf(
   );
   return {
     cleanGateway: item?.cleanGateway ?? subject.wishes.cleanGateway,
-    customRoutes: routesLeft(parts, claims[0], choice?.customRoutes ?? []),
+    customRoutes: choice?.customRoutes ?? [],
     isRequested: (claim) =>
       item?.families.some(
         (family) =>
           family.requested !== undefined && equalAddresses(family.requested, claim.address),
       ) ?? false,
   };
-}
-
-/**
- * Custom routes that no earlier interface of the container has: each goes to the first one whose subnet
- * holds its gateway (reference/spiderpool.md 5.2).
- */
-function routesLeft(
-  parts: Parts,
-  claim: Claim | undefined,
-  routes: readonly Route[],
-): readonly Route[] {
-  if (claim === undefined || claim.order === 0 || routes.length === 0) {
-    return routes;
-  }
-  const { containerId } = claim.attachment;
-  const earlier = parts.ledger
-    .claimsOfPod(claim.owner.namespace, claim.owner.pod)
-    .filter((other) => other.attachment.containerId === containerId && other.order < claim.order)
-    .flatMap((other) => poolOfClaim(parts.allocator, other) ?? []);
-  return routes.filter(
-    ({ gateway }) => !earlier.some(({ subnet }) => cidrContains(subnet, gateway)),
-  );
 }
 
 function resultAddress(claim: Claim, pool: Pool | undefined, extras: Extras): ResultAddress {
@@ -118,7 +92,20 @@ function resultAddress(claim: Claim, pool: Pool | undefined, extras: Extras): Re
   };
 }
 
-function resultRoutes(claim: Claim, pool: Pool | undefined, extras: Extras): ResultRoute[] {
+function customOf(parts: Parts, claim: Claim, { customRoutes }: Extras): readonly Route[] {
+  if (customRoutes.length === 0) {
+    return [];
+  }
+  const claims = parts.ledger.claimsOfPod(claim.owner.namespace, claim.owner.pod);
+  return customRoutesOf(claim, customRoutes, claims, (one) => poolOfClaim(parts.allocator, one));
+}
+
+function resultRoutes(
+  claim: Claim,
+  pool: Pool | undefined,
+  extras: Extras,
+  custom: readonly Route[],
+): ResultRoute[] {
   const family = familyOf(claim.address);
   if (pool === undefined) {
     return [];
@@ -127,7 +114,6 @@ function resultRoutes(claim: Claim, pool: Pool | undefined, extras: Extras): Res
     const { prefix } = resultAddress(claim, pool, extras);
     return [{ family, destination: formatCidr(cidrOf(claim.address, prefix)), gateway: undefined }];
   }
-  const custom = extras.customRoutes.filter((route) => cidrContains(pool.subnet, route.gateway));
   const routes = [...pool.routes, ...custom].map(
     (route): ResultRoute => ({
       family,

@@ -2,9 +2,12 @@
  * A pod's addresses as an object: SpiderEndpoint (reference/spiderpool.md 1.3), and for pods on
  * older pools the WorkloadEndpoint of that form, which has the same fields.
  */
+import { OrbweaverError } from '../catalogue/errors.ts';
 import type { PodView } from '../choose/subject.ts';
+import { readPodRoutes } from '../dialect/annotations.ts';
 import type { KubeObject } from '../dialect/kube-object.ts';
-import type { Pool } from '../dialect/pool.ts';
+import type { Pool, Route } from '../dialect/pool.ts';
+import { customRoutesOf } from '../ipam/custom-routes.ts';
 import type { Claim } from '../ipam/ports.ts';
 import { familyOf, formatAddress } from '../net/address.ts';
 import { formatCidr } from '../net/cidr.ts';
@@ -27,7 +30,7 @@ export interface EndpointForm {
 export function endpointOf(
   form: EndpointForm,
   claims: readonly Claim[],
-  pod: Pick<PodView, 'uid' | 'controller'> | undefined,
+  pod: Pick<PodView, 'uid' | 'controller' | 'annotations'> | undefined,
   poolOf: (claim: Claim) => Pool | undefined,
 ): KubeObject {
   const first = claims[0]!;
@@ -45,16 +48,29 @@ export function endpointOf(
         : { ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name, uid: pod.uid }] }),
     },
     status: {
-      current: { uid, node: first.node, ips: interfacesOf(claims, poolOf) },
+      current: { uid, node: first.node, ips: interfacesOf(claims, routesOf(pod), poolOf) },
       ownerControllerType: controller.kind,
       ownerControllerName: controller.name,
     },
   };
 }
 
+/** Of the pod's annotation; none where that can no longer be read, which ADD would have refused. */
+function routesOf(pod: Pick<PodView, 'annotations'> | undefined): readonly Route[] {
+  try {
+    return readPodRoutes(pod?.annotations ?? {});
+  } catch (error) {
+    if (!(error instanceof OrbweaverError)) {
+      throw error;
+    }
+    return [];
+  }
+}
+
 /** One element for each interface, carrying both families. */
 function interfacesOf(
   claims: readonly Claim[],
+  custom: readonly Route[],
   poolOf: (claim: Claim) => Pool | undefined,
 ): EndpointAddress[] {
   const interfaces = new Map<string, EndpointAddress>();
@@ -62,15 +78,21 @@ function interfacesOf(
     const { interfaceName } = claim.attachment;
     const key = `${claim.order} ${interfaceName}`;
     const item = interfaces.get(key) ?? { interface: interfaceName };
-    interfaces.set(key, Object.assign(item, addressFields(claim, poolOf(claim), item)));
+    const added = customRoutesOf(claim, custom, claims, poolOf);
+    interfaces.set(key, Object.assign(item, addressFields(claim, poolOf(claim), added, item)));
   }
   return [...interfaces.values()];
 }
 
-function addressFields(claim: Claim, pool: Pool | undefined, item: EndpointAddress): object {
+function addressFields(
+  claim: Claim,
+  pool: Pool | undefined,
+  custom: readonly Route[],
+  item: EndpointAddress,
+): object {
   const family = familyOf(claim.address);
   const prefix = pool?.subnet.prefix ?? (family === 4 ? 32 : 128);
-  const routes = (pool?.routes ?? []).map((route) => ({
+  const routes = [...(pool?.routes ?? []), ...custom].map((route) => ({
     dst: formatCidr(route.destination),
     gw: formatAddress(route.gateway),
   }));

@@ -45,6 +45,22 @@ describe('an endpoint', () => {
     expect(metadata.finalizers).toBeUndefined();
   });
 
+  test('has the routes of the pod’s annotation, also when the controller begins', async () => {
+    const s = scene();
+    const annotations = { 'ipam.spidernet.io/routes': '[{"dst":"10.9.0.0/16","gw":"10.20.0.3"}]' };
+    s.pod('web-0', { annotations });
+    await s.claim('10.20.0.10', 'shop-v4', 'web-0');
+    const first = s.controller();
+    await s.settle();
+    const routes = [{ dst: '10.9.0.0/16', gw: '10.20.0.3' }];
+    expect(s.endpoint('web-0')?.status).toMatchObject({ current: { ips: [{ routes }] } });
+    await first.close();
+    const { resourceVersion } = s.endpoint('web-0')!.metadata;
+    s.controller();
+    await s.settle();
+    expect(s.endpoint('web-0')!.metadata.resourceVersion).toBe(resourceVersion);
+  });
+
   test('names the Deployment above the ReplicaSet', async () => {
     const s = scene();
     const above = {

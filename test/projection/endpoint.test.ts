@@ -117,4 +117,31 @@ describe('endpoint', () => {
     };
     expect(current.ips).toHaveLength(2);
   });
+
+  test('has the pod’s own routes on the first interface whose subnet holds the gateway', () => {
+    const claims = [
+      claim('172.18.40.2', 'v4', 'eth0', 0),
+      claim('fd00::2', 'v6', 'eth0', 0),
+      claim('172.18.40.3', 'v4', 'net1', 1),
+    ];
+    const annotated = (text: string) => ({
+      ...POD,
+      annotations: { 'ipam.spidernet.io/routes': text },
+    });
+    const routesOf = (pod: PodView) => {
+      const { current } = endpointOf(FORM, claims, pod, poolOf).status as {
+        current: { ips: { routes: unknown[] }[] };
+      };
+      return current.ips.map(({ routes }) => routes);
+    };
+    const own = { dst: '10.0.0.0/8', gw: '172.18.40.254' };
+    const four = { dst: '192.168.0.0/16', gw: '172.18.40.253' };
+    const six = { dst: 'fd01::/64', gw: 'fd00::fe' };
+    const elsewhere = { dst: '192.168.0.0/16', gw: '10.1.1.1' };
+    expect(routesOf(annotated(JSON.stringify([six, elsewhere, four])))).toEqual([
+      [own, four, six],
+      [own],
+    ]);
+    expect(routesOf(annotated('[{"dst":'))).toEqual([[own], [own]]);
+  });
 });
