@@ -21,9 +21,9 @@ export function byContainer(claims: readonly Claim[]): Claim[][] {
  * Frees claims of one container in the queue of their pod and container, if they are all that `isStale` picks of
  * that container there. One whose claims were written again meanwhile is left alone; what was seen outside the
  * queue may also have been half of a call that was not settled (rule 2). Resolves to what was freed; rejects with
- * STORE_FAILURE and as `isStale` does.
+ * QUEUE_FULL, STORE_FAILURE and as `isStale` does.
  */
-export function freeInQueue(
+export async function freeInQueue(
   parts: Parts,
   claims: readonly Claim[],
   isStale: (claim: Claim) => boolean | Promise<boolean>,

@@ -169,6 +169,32 @@ describe('rule 3', () => {
   });
 });
 
+describe('rule 3, CNI GC', () => {
+  test('goes through all claims also where the queue of one of them is full', async () => {
+    const scene = new Scene();
+    const node = await scene.node();
+    await node.add();
+    await node.add({ pod: 'other', container: 'C9' });
+    scene.hold('patch');
+    for (let calls = 0; calls < LIMITS.podQueueMax; calls += 1) {
+      void node.add({ pod: 'other', container: `C1${calls}`, deadlineMs: 1_000 });
+    }
+    let answered = false;
+    const gc = node.call('GC', { config: { 'cni.dev/valid-attachments': [] } });
+    void gc.then(() => {
+      answered = true;
+    });
+    await turn();
+    await turn();
+    expect(answered).toBe(false);
+    scene.letGo();
+    (await scene.request()).answer();
+    expect(await gc).toMatchObject({ ok: false, code: 'QUEUE_FULL' });
+    await scene.advance(1_000);
+    expect(scene.claims()).toEqual([expect.stringMatching(/^10\.0\.0\.11 /)]);
+  });
+});
+
 describe('rule 4', () => {
   test('ADD of a new container of the pod keeps the address, and is answered when the line has the new key', async () => {
     const scene = new Scene();
