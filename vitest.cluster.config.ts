@@ -10,6 +10,8 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 1,
     fileParallelism: false,
+    // Where a file says so: most of a slow fault is waiting.
+    maxConcurrency: 16,
     testTimeout: 120_000,
     hookTimeout: 180_000,
     teardownTimeout: 60_000,

@@ -24,10 +24,23 @@ export class ControllerProcess implements AsyncDisposable {
   }
 
   /** Resolves when it says that it has started; rejects with its log where it ends before. */
-  static start(kubeconfig: string, args: readonly string[] = []): Promise<ControllerProcess> {
+  static start(
+    kubeconfig: string,
+    args: readonly string[] = [],
+    nodeArgs: readonly string[] = [],
+  ): Promise<ControllerProcess> {
     const child = spawn(
       process.execPath,
-      [COMMAND, 'controller', '--kubeconfig', kubeconfig, '--listen', '127.0.0.1:0', ...args],
+      [
+        ...nodeArgs,
+        COMMAND,
+        'controller',
+        '--kubeconfig',
+        kubeconfig,
+        '--listen',
+        '127.0.0.1:0',
+        ...args,
+      ],
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
     alive.add(child);

@@ -35,6 +35,8 @@ export interface StageOptions {
   /** One node each. */
   readonly agents: readonly AgentOptions[];
   readonly table?: FaultTable;
+  /** What was promised is written, and what is left behind is freed, within so many milliseconds. */
+  readonly restMs?: number;
 }
 
 export interface StageNode {
@@ -42,6 +44,16 @@ export interface StageNode {
   readonly proxy: ApiProxy;
   readonly runtime: SandboxRuntime;
 }
+
+/** Stages that are set at the same time start their agents one after the other: each wants a whole processor. */
+const starts = {
+  last: Promise.resolve(),
+  run(start: () => Promise<void>): Promise<void> {
+    const started = this.last.then(start);
+    this.last = started.catch(() => {});
+    return started;
+  },
+};
 
 export class FaultStage implements AsyncDisposable {
   readonly check: FaultCheck;
@@ -57,7 +69,7 @@ export class FaultStage implements AsyncDisposable {
 
   /** Makes pool, nodes and proxies, and starts the agents. */
   static async set(cluster: ControlPlane, options: StageOptions): Promise<FaultStage> {
-    const { name, network, range = [10, 209], agents, table } = options;
+    const { name, network, range = [10, 209], agents, table, restMs } = options;
     await apply(cluster, {
       apiVersion: 'spiderpool.spidernet.io/v2beta1',
       kind: 'SpiderIPPool',
@@ -67,7 +79,7 @@ export class FaultStage implements AsyncDisposable {
         ips: [`${network}.${range[0]}-${network}.${range[1]}`],
       },
     });
-    const check = new FaultCheck(cluster, name);
+    const check = new FaultCheck(cluster, name, restMs);
     const nodes: StageNode[] = [];
     for (const [at, agent] of agents.entries()) {
       const proxy = await cluster.newProxy();
@@ -76,7 +88,9 @@ export class FaultStage implements AsyncDisposable {
       const parts = { cluster, node, check, namespace: PODS, pool: name };
       nodes.push({ node, proxy, runtime: new SandboxRuntime(parts) });
     }
-    await Promise.all(nodes.map(({ node }) => node.start()));
+    await starts.run(async () => {
+      for (const { node } of nodes) await node.start();
+    });
     return new FaultStage(check, nodes, table);
   }
 
