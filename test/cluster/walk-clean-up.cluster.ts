@@ -51,7 +51,8 @@ const ROWS: readonly Row[] = [
   {
     kind: 'calico',
     resource: 'ippools.projectcalico.org',
-    plugin: 'calico-ipam',
+    // As in the other two the dialect is that of the annotation.
+    plugin: 'orbweaver',
     spec: { cidr: '10.83.0.0/24' },
     annotations: { 'cni.projectcalico.org/ipv4pools': '["leaving"]' },
     refusal: 'leaving',
