@@ -85,6 +85,8 @@ export const LIMITS = {
   freeingAlways: 16,
   /** The container runtime must list its sandboxes within this many milliseconds. */
   sandboxListMs: 10_000,
+  /** Length of the runtime's list of its sandboxes, in bytes; a sandbox takes a few thousand with its annotations. */
+  sandboxListBytesMax: 64 * 1024 * 1024,
   /** A DEL whose write takes longer than this many milliseconds is made durable on the node, answered, and written later. */
   delAnswerMs: 3_000,
   /** Ranges in one pool. */

@@ -64,8 +64,12 @@ export class RuntimeSandboxes implements Sandboxes {
     this.#service = new loaded.runtime.v1.RuntimeService(
       `unix://${socket}`,
       credentials.createInsecure(),
-      // The path of a socket is no authority that runtimes accept.
-      { 'grpc.default_authority': 'localhost' },
+      {
+        // The path of a socket is no authority that runtimes accept.
+        'grpc.default_authority': 'localhost',
+        // A sandbox with its labels and annotations may take kilobytes, and 4 MiB are the default.
+        'grpc.max_receive_message_length': LIMITS.sandboxListBytesMax,
+      },
     );
   }
 

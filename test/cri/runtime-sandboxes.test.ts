@@ -90,6 +90,15 @@ describe('the sandboxes of a runtime', () => {
     expect(await sandboxes.ids()).toEqual(ids);
   });
 
+  test('are told however many there are', async () => {
+    const items = Array.from({ length: 10_000 }, (_, at) => ({
+      id: `${at}`.padStart(64, 'a'),
+      metadata: { name: 'web'.padEnd(400, 'b'), uid: 'u1' },
+    }));
+    const sandboxes = await runtime((heard) => heard(null, { items }));
+    expect(await sandboxes.ids()).toHaveLength(items.length);
+  });
+
   test('may be none', async () => {
     const sandboxes = await runtime((heard) => heard(null, {}));
     expect(await sandboxes.ids()).toEqual([]);
