@@ -150,6 +150,7 @@ function onePool(pool: Pool): Cluster {
   return {
     poolGeneration: 1,
     servesUnknownPods: true,
+    servesOtherNodes: true,
     keepsForLivePods: false,
     pools: () => [pool],
     reserved: () => RangeSet.empty,

@@ -103,6 +103,7 @@ function withOwners(cluster: KubernetesCluster): Cluster {
       return cluster.poolGeneration;
     },
     servesUnknownPods: cluster.servesUnknownPods,
+    servesOtherNodes: cluster.servesOtherNodes,
     keepsForLivePods: cluster.keepsForLivePods,
     pools: () => cluster.pools(),
     reserved: (family) => cluster.reserved(family),

@@ -107,6 +107,13 @@ export const ERRORS = {
     cause: 'The pod of this name has another uid than the caller says: it was replaced.',
     hint: 'Nothing to do: the runtime asks again for the new pod.',
   },
+  POD_ELSEWHERE: {
+    cni: 102,
+    retry: false,
+    cause:
+      'The API server has the pod on another node than the one that this agent is started for.',
+    hint: "Start the agent with the name of its machine's Node as --node; the DaemonSet takes it from spec.nodeName.",
+  },
   POD_UNKNOWN: {
     cni: 11,
     retry: true,

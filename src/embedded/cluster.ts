@@ -15,6 +15,7 @@ const REMEMBERED_MAX = 10_000;
 
 export class EmbeddedCluster implements Cluster {
   readonly servesUnknownPods = true;
+  readonly servesOtherNodes = true;
   readonly keepsForLivePods = false;
   readonly #objects: ObjectStore;
   readonly #registry: PoolRegistry;

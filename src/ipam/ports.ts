@@ -224,6 +224,11 @@ export interface Cluster {
   readonly poolGeneration: number;
   /** True on the embedded default: a pod that was not applied is served as an owner without labels. */
   readonly servesUnknownPods: boolean;
+  /**
+   * True on the embedded default: one agent serves the pods of several nodes, each as its own node's. Where false, the
+   * runtime that calls is the one of the pod's node, so a pod of another node tells that the agent has a wrong name.
+   */
+  readonly servesOtherNodes: boolean;
   /** False on the embedded default: DEL frees, also while the pod lives (rule 6). */
   readonly keepsForLivePods: boolean;
   pools(): readonly Pool[];

@@ -16,8 +16,8 @@ export interface Resolved {
 }
 
 /**
- * Finds the pod of an ADD. Throws POD_UNKNOWN (where unknown pods are not served), POD_REPLACED (rule 7) or
- * POD_DEAD.
+ * Finds the pod of an ADD. Throws POD_UNKNOWN (where unknown pods are not served), POD_REPLACED (rule 7),
+ * POD_DEAD or POD_ELSEWHERE (where pods of other nodes are not served).
  */
 export async function resolveSubject(parts: Parts, call: Call): Promise<Resolved> {
   const pod = await livePod(parts, call);
@@ -73,6 +73,13 @@ async function livePod(parts: Parts, call: Call): Promise<PodView | undefined> {
     throw new OrbweaverError(
       'POD_DEAD',
       `dead Pod ${namespace}/${name}, we cannot allocate IP addresees to it`,
+    );
+  }
+  // Its node's pools would be those of a node where it is not.
+  if (!parts.cluster.servesOtherNodes && pod.node !== '' && pod.node !== parts.node) {
+    throw new OrbweaverError(
+      'POD_ELSEWHERE',
+      `Pod ${namespace}/${name} is on node ${pod.node}, but this agent is the one of node ${parts.node}`,
     );
   }
   return pod;

@@ -59,6 +59,7 @@ export type PodGoneListener = (namespace: string, name: string, deleted: boolean
 
 export class KubernetesCluster implements Cluster {
   readonly servesUnknownPods = false;
+  readonly servesOtherNodes = false;
   readonly keepsForLivePods = true;
   readonly #parts: KubernetesClusterParts;
   readonly #objects: KubeObjects;

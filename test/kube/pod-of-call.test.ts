@@ -23,6 +23,7 @@ async function between(copy: PodView | undefined, live: PodView | undefined) {
   const asked: string[] = [];
   Object.assign(scene.cluster, {
     servesUnknownPods: false,
+    servesOtherNodes: false,
     pod: async (_namespace: string, _name: string, { fresh = false } = {}) => {
       asked.push(fresh ? 'live' : 'copy');
       return fresh ? live : copy;
@@ -60,5 +61,37 @@ describe('rule 7', () => {
     const { scene, node } = await between(podOf('u1', 'small'), undefined);
     expect(await node.add({ uid: 'u2' })).toMatchObject({ ok: false, code: 'POD_UNKNOWN' });
     expect(scene.lines()).toEqual([]);
+  });
+});
+
+describe('a pod of another node', () => {
+  const elsewhere = (uid: string): PodView => ({ ...podOf(uid, 'small'), node: 'Node-1' });
+
+  test('is refused, naming both, and nothing is claimed', async () => {
+    const { scene, node } = await between(undefined, undefined);
+    Object.assign(scene.cluster, { pod: async () => elsewhere('u1') });
+    expect(await node.add({ uid: 'u1' })).toMatchObject({
+      ok: false,
+      code: 'POD_ELSEWHERE',
+      error: {
+        code: 102,
+        msg: expect.stringContaining(
+          'Pod default/web is on node Node-1, but this agent is the one of node node-1',
+        ),
+      },
+    });
+    expect(scene.lines()).toEqual([]);
+  });
+
+  test('is told as one that was replaced, where its uid is another', async () => {
+    const { node } = await between(elsewhere('u2'), elsewhere('u2'));
+    expect(await node.add({ uid: 'u1' })).toMatchObject({ ok: false, code: 'POD_REPLACED' });
+  });
+
+  test('is served where it does not say its node, and on one machine in any case', async () => {
+    const { scene, node } = await between({ ...podOf('u1', 'small'), node: '' }, undefined);
+    expect(addressesOf(await node.add({ uid: 'u1' }))).toEqual(['10.0.0.10']);
+    Object.assign(scene.cluster, { servesOtherNodes: true, pod: async () => elsewhere('u2') });
+    expect((await node.add({ uid: 'u2', container: 'C2' })).ok).toBe(true);
   });
 });

@@ -8,6 +8,7 @@ import { RangeSet } from '../../src/net/range-set.ts';
 
 export class WorldCluster implements Cluster {
   readonly servesUnknownPods = true;
+  readonly servesOtherNodes = true;
   keepsForLivePods = false;
   readonly #pools = new Map<string, Pool>();
   readonly #pods = new Map<string, PodView>();
