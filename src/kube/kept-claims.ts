@@ -50,7 +50,7 @@ export function keepClaims(
         missing.push(line);
       }
     } else if (found?.line.state === 'claimed' && !isQuarantine(found.line)) {
-      if (!isOfSamePod(line, found.line)) {
+      if (!isOfSamePod(line, found.line) || isSuccessor(found.line, line)) {
         taken.push({ was: line, now: found.line });
       }
     }
@@ -85,6 +85,11 @@ function isGone(line: Claim, found: CachedSlot | undefined, wasRemoved: boolean)
 /** Whether a line of the claim's own pod is not the claim. */
 function isEarlier(found: Line | undefined, claim: Claim): boolean {
   return found !== undefined && found.nonce !== claim.nonce && isOfSamePod(claim, found);
+}
+
+/** Whether a claim is that of a pod of the same name on another node: one that took the place of the claim's pod. */
+function isSuccessor(found: Claim, { node, owner }: Claim): boolean {
+  return found.node !== node && found.owner.uid !== owner.uid;
 }
 
 function isOfSamePod(a: Pick<Claim, 'owner'>, b: Pick<Claim, 'owner'>): boolean {

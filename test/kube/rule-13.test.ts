@@ -194,31 +194,36 @@ describe('rule 13', () => {
     expect(node.troubles).toEqual([]);
   });
 
-  test('a claim in whose place another pod is by then is named and never overwritten', async () => {
-    const { scene, node, name } = await removable();
-    scene.server.remove(name);
-    scene.putPod('third', 'u1', { node: 'node-2' });
-    const other = await scene.node('node-2');
-    const rival = { pod: 'third', container: 'C7' };
-    const [address] = addressesOf(await other.add(rival));
-    await scene.advance(MINUTE);
-    expect(scene.claims()).toContain(`${address} C7`);
-    expect(scene.claims()).toHaveLength(2);
-    expect(node.ledger.quarantined()).toEqual([
-      expect.objectContaining({
-        place: address,
-        block: name,
-        fault: expect.stringMatching(
-          /of this node had it, and pod default\/third of node-2 has it/,
-        ),
-      }),
-    ]);
-    expect(node.troubles.map(({ kind }) => kind).sort()).toEqual(['reasserted', 'taken']);
-    // It is told for as long as the other has it.
-    await other.del(rival);
-    await scene.advance(MINUTE);
-    expect(node.ledger.quarantined()).toEqual([]);
-  });
+  test.each([
+    { what: 'another pod', rival: { pod: 'third', uid: 'u1', container: 'C7' } },
+    { what: 'a successor of its pod', rival: { pod: 'web', uid: 'u2', container: 'C7' } },
+  ])(
+    'a claim in whose place $what is by then is named and never overwritten',
+    async ({ rival }) => {
+      const { scene, node, name } = await removable();
+      scene.server.remove(name);
+      scene.putPod(rival.pod, rival.uid, { node: 'node-2' });
+      const other = await scene.node('node-2');
+      const [address] = addressesOf(await other.add(rival));
+      await scene.advance(MINUTE);
+      expect(scene.claims()).toContain(`${address} C7`);
+      expect(scene.claims()).toHaveLength(2);
+      expect(node.ledger.quarantined()).toEqual([
+        expect.objectContaining({
+          place: address,
+          block: name,
+          fault: expect.stringContaining(
+            `of this node had it, and pod default/${rival.pod} of node-2 has it`,
+          ),
+        }),
+      ]);
+      expect(node.troubles.map(({ kind }) => kind).sort()).toEqual(['reasserted', 'taken']);
+      // It is told for as long as the other has it.
+      await other.del(rival);
+      await scene.advance(MINUTE);
+      expect(node.ledger.quarantined()).toEqual([]);
+    },
+  );
 
   test('a slot that was edited by hand is noticed within a minute and named once', async () => {
     const { scene, node, name } = await removable();
