@@ -19,7 +19,7 @@ import { systemTimers } from '../ipam/timers.ts';
 import { ApiServer } from '../kube/api-server.ts';
 import { BlockServer } from '../kube/block-server.ts';
 import { KubernetesCluster } from '../kube/cluster.ts';
-import { asKept } from '../kube/kept-form.ts';
+import { asKept, withoutManagedFields } from '../kube/kept-form.ts';
 import { KubernetesLedger } from '../kube/ledger.ts';
 import { MemoryJournal } from '../kube/memory-journal.ts';
 import { ObjectKeeper } from '../kube/object-keeper.ts';
@@ -121,13 +121,13 @@ export class DirectCommands {
       return requireFound(
         kind,
         name,
-        found.map((object) => asKept(kind.id, object)),
+        found.map((object) => shown(kind, object)),
       );
     }
     const place = namespace === undefined ? {} : { namespace };
     const { items } = okValue(await this.#objects.list(kind.id, place), kind.plural);
     const named = items.filter(({ metadata }) => name === undefined || metadata.name === name);
-    return named.map((object) => asKept(kind.id, object));
+    return named.map((object) => shown(kind, object));
   }
 
   async #fromBlocks(
@@ -198,6 +198,11 @@ export class DirectCommands {
       released: () => {},
     };
   }
+}
+
+/** As users read it. */
+function shown(kind: Kind, object: KubeObject): KubeObject {
+  return withoutManagedFields(asKept(kind.id, object));
 }
 
 async function notAnAgent(): Promise<never> {

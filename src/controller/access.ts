@@ -45,11 +45,3 @@ export interface Duty {
   /** Begins nothing more; resolves when nothing of it is under way. */
   stop(): Promise<void>;
 }
-
-/** Objects with the fields that everybody reads and nobody here does left out. */
-export function withoutManagedFields(object: KubeObject): KubeObject {
-  const { managedFields: _, ...metadata } = object.metadata as KubeObject['metadata'] & {
-    managedFields?: unknown;
-  };
-  return { ...object, metadata };
-}

@@ -8,9 +8,10 @@ import type { Pool } from '../dialect/pool.ts';
 import { isPoolKind, POOL_KINDS, type PoolKind, PoolRegistry } from '../dialect/pool-registry.ts';
 import { SPIDERPOOL_CONF_NAME } from '../dialect/spiderpool-conf.ts';
 import type { Line } from '../ipam/ports.ts';
+import { withoutManagedFields } from '../kube/kept-form.ts';
 import { type Address, familyOf } from '../net/address.ts';
 import { type Cidr, cidrContains, cidrOf } from '../net/cidr.ts';
-import { type ClusterAccess, type Feed, withoutManagedFields } from './access.ts';
+import type { ClusterAccess, Feed } from './access.ts';
 
 const KINDS: readonly KindId[] = [
   ...POOL_KINDS,

@@ -12,7 +12,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { OrbweaverError } from '../catalogue/errors.ts';
 import type { ObjectView, PodView } from '../choose/subject.ts';
 import type { KindId } from '../dialect/kinds.ts';
-import type { KubeObject, ObjectMeta } from '../dialect/kube-object.ts';
+import type { KubeObject } from '../dialect/kube-object.ts';
 import { type Controller, isPodDead, topController } from '../dialect/pod-owner.ts';
 import type { Pool } from '../dialect/pool.ts';
 import { PoolRegistry } from '../dialect/pool-registry.ts';
@@ -22,7 +22,7 @@ import type { Timers } from '../ipam/timers.ts';
 import type { Family } from '../net/address.ts';
 import type { RangeSet } from '../net/range-set.ts';
 import type { ApiServer } from './api-server.ts';
-import { asKept } from './kept-form.ts';
+import { asKept, withoutManagedFields } from './kept-form.ts';
 import { KubeObjects } from './objects.ts';
 import { OwnerChain } from './owner-chain.ts';
 import { Reflector } from './reflector.ts';
@@ -349,14 +349,6 @@ export class KubernetesCluster implements Cluster {
 }
 
 const NOTHING = () => undefined;
-
-/** Who wrote which field is half of an object, and nobody asks for it here. */
-function withoutManagedFields(object: KubeObject): KubeObject {
-  const { managedFields: _, ...metadata } = object.metadata as ObjectMeta & {
-    managedFields?: unknown;
-  };
-  return { ...object, metadata };
-}
 
 /** Whether two states of one object are the same to all that reads it. */
 function decidesTheSame(before: KubeObject, now: KubeObject): boolean {

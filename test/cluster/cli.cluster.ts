@@ -124,6 +124,14 @@ describe.skipIf(missing.length > 0)(title, () => {
       );
     });
 
+    test('are shown without the list of who wrote which field, as kubectl shows them', async () => {
+      for (const args of [['node1'], []]) {
+        const text = await shown(['get', 'node', ...args, '-o', 'yaml']);
+        expect(text).toContain('uid:');
+        expect(text).not.toContain('managedFields');
+      }
+    });
+
     test('label, annotate and patch change one object, and say so', async () => {
       expect(await shown(['label', 'ns', 'shop', 'team=a'])).toBe('namespace/shop labeled\n');
       expect(await shown(['label', 'ns', 'shop', 'team=a'])).toBe('namespace/shop not labeled\n');
