@@ -131,6 +131,26 @@ describe('pods', () => {
   });
 });
 
+describe('components', () => {
+  test.each(readdirSync(join(DEPLOY, 'components')))(
+    '%s: an option that the agent has, for a path of a folder that it mounts',
+    (name) => {
+      const { patches } = parse(read(`deploy/components/${name}/kustomization.yaml`));
+      const values = patches.flatMap(({ target, patch }: Manifest) => {
+        expect(target).toEqual({ kind: 'DaemonSet', name: 'orbweaver-agent' });
+        return parse(patch).map(({ value }: Manifest) => value);
+      });
+      const [option, path] = values.find((value: unknown) => typeof value === 'string').split('=');
+      expect(agentCommand({} as Shell).options.map(({ long }) => long)).toContain(option);
+      const { mountPath } = values.find((value: Manifest) => value.mountPath !== undefined);
+      const { hostPath } = values.find((value: Manifest) => value.hostPath !== undefined);
+      expect(path).toMatch(new RegExp(`^${mountPath}/[^/]+$`));
+      expect(hostPath.path).toBe(mountPath);
+      expect(read('docs/kubernetes.md')).toContain(`\`deploy/components/${name}\``);
+    },
+  );
+});
+
 describe('the webhook', () => {
   const configurations = () => [
     one('MutatingWebhookConfiguration', WEBHOOK_CONFIGURATION),
