@@ -75,6 +75,8 @@ export class KubernetesBackend implements Backend {
   #commands: CommandParts | undefined;
   /** Why the last try to read everything came to nothing. */
   #failure: string | undefined;
+  /** Why the last try to list the blocks came to nothing. */
+  #listFailure: string | undefined;
   #closed = false;
   readonly #closing = new AbortController();
 
@@ -110,9 +112,12 @@ export class KubernetesBackend implements Backend {
       return this.#lease.refusal;
     }
     const kinds = this.#cluster?.unsynced ?? [];
-    return kinds.length > 0
-      ? `${kinds.join(', ')} of ${this.#api.url} are not read yet`
-      : `the IPBlocks of ${this.#api.url} are being read`;
+    if (kinds.length > 0) {
+      return `${kinds.join(', ')} of ${this.#api.url} are not read yet`;
+    }
+    return this.#listFailure === undefined
+      ? `the IPBlocks of ${this.#api.url} are being read`
+      : `the IPBlocks of ${this.#api.url} cannot be read: ${this.#listFailure}`;
   }
 
   /** Throws STORE_LOCKED, STORE_DAMAGED, STORE_TOO_NEW, STORE_FAILURE or IO_FAILURE. */
@@ -211,10 +216,12 @@ export class KubernetesBackend implements Backend {
       api: new BlockServer(this.#api),
       journal: this.#journal!,
       onChange: ({ addresses, units }: Change) => allocator?.learn(addresses, units),
+      onListFailed: (reason: string) => this.#logListFailure(reason),
       onTrouble: ({ kind, place, block, fault }: Trouble) =>
         this.#log.error({ kind, place, block, fault }, 'an IPBlock was edited by hand'),
     };
     const ledger = await KubernetesLedger.open(ledgerParts, this.#closing.signal);
+    this.#listFailure = undefined;
     this.#ledger = ledger;
     const { criSocket } = this.#options;
     const runtime = criSocket === undefined ? undefined : await connectRuntime(criSocket);
@@ -275,6 +282,13 @@ export class KubernetesBackend implements Backend {
       throw new OrbweaverError('NOT_READY', refusal);
     }
     return runtime.ids();
+  }
+
+  #logListFailure(reason: string): void {
+    if (reason !== this.#listFailure) {
+      this.#listFailure = reason;
+      this.#log.warn({ reason }, 'the IPBlocks cannot be read');
+    }
   }
 
   #logLease(refusal: string | undefined): void {

@@ -29,6 +29,8 @@ export interface WholeLookParts {
 export class WholeLook {
   readonly #parts: WholeLookParts;
   #reading: Promise<{ ledger: KubernetesLedger; allocator: Allocator }> | undefined;
+  /** Why the last try of the read under way came to nothing. */
+  #failure: string | undefined;
 
   constructor(parts: WholeLookParts) {
     this.#parts = parts;
@@ -60,6 +62,7 @@ export class WholeLook {
 
   async #read(): Promise<{ ledger: KubernetesLedger; allocator: Allocator }> {
     const { objects, cluster, timers } = this.#parts;
+    this.#failure = undefined;
     let allocator: Allocator | undefined;
     const ledger = await KubernetesLedger.open({
       api: new BlockServer(objects.api),
@@ -67,6 +70,9 @@ export class WholeLook {
       timers,
       random: Math.random,
       onChange: ({ addresses, units }) => allocator?.learn(addresses, units),
+      onListFailed: (reason) => {
+        this.#failure = reason;
+      },
     });
     allocator = new Allocator({ ledger, cluster, clock: timers });
     return { ledger, allocator };
@@ -76,7 +82,7 @@ export class WholeLook {
     return new Promise((resolve, reject) => {
       const callOff = this.#parts.timers.after(PATIENCE_MS, () => {
         const what = `the IPBlocks could not be read within ${PATIENCE_MS / 1_000} s`;
-        reject(new OrbweaverError('API_SERVER_AWAY', what));
+        reject(new OrbweaverError('API_SERVER_AWAY', what, this.#failure));
       });
       reading.then(resolve, reject).finally(callOff);
     });

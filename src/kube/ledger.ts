@@ -51,6 +51,8 @@ export interface KubernetesLedgerParts {
   readonly random: () => number;
   /** Told which addresses the agent sees changed, by whomever. */
   readonly onChange?: ChangeListener;
+  /** Told why the blocks could not be listed, after each try: it goes on. */
+  readonly onListFailed?: (reason: string) => void;
   /** Told what somebody did to the blocks by hand, as it is found (rule 13). */
   readonly onTrouble?: (trouble: Trouble) => void;
 }
@@ -143,13 +145,15 @@ export class KubernetesLedger implements Ledger {
 
   /** Reads all blocks anew, from etcd. Resolves when a whole list was read, or when the ledger closes. */
   async refresh(): Promise<void> {
-    const { api, timers, random } = this.#parts;
+    const { api, timers, random, onListFailed = () => {} } = this.#parts;
     for (let failures = 1; !this.#closed; failures += 1) {
-      const { kind } = await listBlocks(api, this.#cache);
-      if (kind === 'ok') {
+      const outcome = await listBlocks(api, this.#cache);
+      if (outcome.kind === 'ok') {
         return;
       }
-      await pause(timers, backoffMs(failures, random));
+      onListFailed('reason' in outcome ? outcome.reason : outcome.kind);
+      const least = outcome.kind === 'busy' ? outcome.retryAfterMs : 0;
+      await pause(timers, least + backoffMs(failures, random));
     }
   }
 

@@ -62,6 +62,25 @@ describe.each([
   });
 });
 
+test('an API server that refuses the blocks alone is named with what it says', async () => {
+  await start(({ method, path, body }, response) => {
+    if (path.includes('/ipblocks')) {
+      answer(response, 403, statusObject(403, 'ipblocks is forbidden: no right to list'));
+    } else if (path.includes('/leases')) {
+      const isThere = method !== 'GET';
+      answer(response, isThere ? 200 : 404, isThere ? JSON.parse(body) : statusObject(404, 'none'));
+    } else if (!path.includes('watch=true')) {
+      answer(response, 200, { kind: 'List', metadata: { resourceVersion: '1' }, items: [] });
+    }
+  });
+  const status = async () => (await callAgent(folder.socket, { verb: 'STATUS' })) as object;
+  await expect.poll(status, { timeout: 10_000 }).toMatchObject({
+    ok: false,
+    error: { code: 50, msg: expect.stringContaining('403: ipblocks is forbidden') },
+  });
+  expect((await agent!.stop()).code).toBe(0);
+});
+
 describe('the command line refuses', () => {
   const paths = () => ['--state', folder.state, '--socket', folder.socket, '--node', 'n1'];
   test.each([
