@@ -3,7 +3,7 @@
  * `WORLD_SEED=n npx vitest run test/kube/cluster-world`. WORLD_COUNT asks for more of them.
  */
 import { describe, expect, test } from 'vitest';
-import { type ClusterCounts, ClusterWorld } from './cluster-world.ts';
+import { ClusterWorld } from './cluster-world.ts';
 
 const FIRST = Number(process.env.WORLD_SEED ?? 1);
 const COUNT = process.env.WORLD_SEED === undefined ? Number(process.env.WORLD_COUNT ?? 24) : 1;
@@ -14,8 +14,8 @@ describe('a simulated cluster', () => {
     for (let seed = FIRST; seed < FIRST + COUNT; seed += 1) {
       const world = new ClusterWorld(seed);
       expect(await world.run(seed % 10 === 0 ? 2_000 : 400), `seed ${seed}`).toBeUndefined();
-      for (const key of Object.keys(world.counts) as (keyof ClusterCounts)[]) {
-        sum[key] = (sum[key] ?? 0) + world.counts[key];
+      for (const [what, count] of Object.entries({ ...world.counts, ...world.edits })) {
+        sum[what] = (sum[what] ?? 0) + count;
       }
     }
     // A world in which nothing happens would keep every promise.

@@ -39,11 +39,14 @@ export class HandEdits {
   readonly #unreadable = new Map<string, string>();
   /** Places whose line was removed. */
   readonly #bare = new Set<string>();
+  readonly #isRunning: (node: string) => boolean;
   #editing = false;
 
-  constructor(server: SimulatedApiServer, random: Random) {
+  /** `isRunning`: whether the agent of a node has read the blocks, so that it misses what is removed. */
+  constructor(server: SimulatedApiServer, random: Random, isRunning: (node: string) => boolean) {
     this.#server = server;
     this.#random = random;
+    this.#isRunning = isRunning;
   }
 
   /** Claims that their agents have still to write again. */
@@ -147,7 +150,9 @@ export class HandEdits {
     }
     if (now === undefined) {
       this.#bare.add(place);
-      if (was?.state === 'claimed' && !this.garbled.has(was.attachment.containerId)) {
+      if (was?.state === 'claimed' && !this.#isRunning(was.node)) {
+        this.robbed.add(was.attachment.containerId);
+      } else if (was?.state === 'claimed') {
         this.#missing.set(place, was);
       }
     }
@@ -163,7 +168,7 @@ export class HandEdits {
     const missing = this.#missing.get(place);
     this.#missing.delete(place);
     if (missing !== undefined) {
-      const same = line?.owner.pod === missing.owner.pod;
+      const same = line?.owner.uid === missing.owner.uid;
       this.counts.again += same ? 1 : 0;
       if (!same) {
         this.robbed.add(missing.attachment.containerId);

@@ -14,7 +14,7 @@ import { type Cidr, cidrOf, formatCidr, lastOfCidr } from '../../src/net/cidr.ts
 import type { Runtime, Sandbox } from './runtime.ts';
 
 /** I1: two sandboxes that are up never share an address. */
-export function noAddressTwice(runtime: Runtime): string | undefined {
+export function noAddressTwice(runtime: Pick<Runtime, 'in'>): string | undefined {
   const holders = new Map<string, string>();
   for (const sandbox of runtime.in('up')) {
     for (const address of sandbox.addresses) {
@@ -42,7 +42,10 @@ function heldBy(ledger: Ledger): Map<string, string[]> {
 const keyOf = (sandbox: Sandbox) => `${sandbox.container}/${sandbox.interfaceName}`;
 
 /** I3 and I6: an answered ADD is in the ledger under its own attachment, an answered DEL is gone. */
-export function answersAreDurable(runtime: Runtime, ledger: Ledger): string | undefined {
+export function answersAreDurable(
+  runtime: Pick<Runtime, 'in'>,
+  ledger: Ledger,
+): string | undefined {
   const held = heldBy(ledger);
   for (const sandbox of runtime.in('up')) {
     const own = held.get(keyOf(sandbox)) ?? [];

@@ -22,10 +22,14 @@ export class Runtime {
   readonly sandboxes: Sandbox[] = [];
   #containers = 0;
 
-  /** A new sandbox of a pod; the pod's earlier sandboxes of this interface are over. */
+  /**
+   * A new sandbox of a pod; its earlier sandboxes of this interface are over. Those of a pod of the same name and
+   * another uid run on: the pod may have been deleted by force.
+   */
   create(pod: string, uid: string, interfaceName: string): Sandbox {
     for (const sandbox of this.ofPod(pod)) {
-      if (sandbox.interfaceName === interfaceName && sandbox.state !== 'gone') {
+      const same = sandbox.uid === uid && sandbox.interfaceName === interfaceName;
+      if (same && sandbox.state !== 'gone') {
         sandbox.state = 'over';
       }
     }
