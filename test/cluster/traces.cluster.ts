@@ -26,6 +26,7 @@ import type { ControlPlane } from './support/control-plane.ts';
 import { readBlocks } from './support/fault-check.ts';
 import { FaultStage, type StageNode, startFaultCluster } from './support/fault-stage.ts';
 import { missingParts } from './support/missing-parts.ts';
+import { poll } from './support/poll.ts';
 
 const missing = missingParts();
 const title = ['traces on a real API server', ...missing].join(': ');
@@ -185,7 +186,7 @@ describe.skipIf(missing.length > 0)(title, () => {
     const { address, container, pod } = sandbox;
     expect(await lines('t4')).toEqual([`${address} ${containerRef(container)} kept`]);
     await runtime.deletePod(pod);
-    await expect.poll(() => lines('t4'), SOON).toEqual([`${address} resting`]);
+    await poll(() => lines('t4'), SOON).toEqual([`${address} resting`]);
   });
 
   test('T5: an ADD that lands after its agent, journal and DEL are gone is freed by what the runtime lists', async () => {
@@ -209,7 +210,7 @@ describe.skipIf(missing.length > 0)(title, () => {
     await node.start();
     await runtime.collect();
     const held2 = `${other.address} ${containerRef(other.container)}`;
-    await expect.poll(() => lines('t5'), SOON).toEqual([held2, expect.stringMatching(/ resting$/)]);
+    await poll(() => lines('t5'), SOON).toEqual([held2, expect.stringMatching(/ resting$/)]);
   });
 
   test('T6: a patch for a block that was deleted and made again does not land in it', async () => {

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const COMMAND = join(import.meta.dirname, '../../src/cli/orbweaver.mjs');
-const READY_WAIT_MS = 20_000;
+const READY_WAIT_MS = 60_000;
 const READY_POLL_MS = 3;
 
 /** State, socket and manifests of one agent, removed at the end of its block. */

@@ -2,9 +2,9 @@
  * Pods that come and go on some nodes, as runtimes and kubelets make them: repeated ADDs, sandboxes that are
  * replaced, DELs before, after and without the end of their pod, some of them twice. A seed gives the order.
  */
-import { expect } from 'vitest';
 import { Random } from '../../world/random.ts';
 import type { FaultCheck, Sandbox } from './fault-check.ts';
+import { poll } from './poll.ts';
 import type { SandboxRuntime } from './sandbox-runtime.ts';
 
 /** Far more than is needed; a churn that stands still is a fault of its own. */
@@ -28,7 +28,7 @@ export class Churn {
   /** Resolves when so many more ADDs were answered with an address. */
   async more(adds: number): Promise<void> {
     const until = this.#check.counts.adds + adds;
-    await expect.poll(() => this.#check.counts.adds, MOVING).toBeGreaterThanOrEqual(until);
+    await poll(() => this.#check.counts.adds, MOVING).toBeGreaterThanOrEqual(until);
   }
 
   /** Ends it; no call is under way after that. Each worker leaves a pod behind, which runs on. */

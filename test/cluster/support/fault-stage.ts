@@ -45,15 +45,8 @@ export interface StageNode {
   readonly runtime: SandboxRuntime;
 }
 
-/** Stages that are set at the same time start their agents one after the other: each wants a whole processor. */
-const starts = {
-  last: Promise.resolve(),
-  run(start: () => Promise<void>): Promise<void> {
-    const started = this.last.then(start);
-    this.last = started.catch(() => {});
-    return started;
-  },
-};
+/** Stages that are set at the same time are set one after the other: each agent wants a processor for its start. */
+let setting: Promise<unknown> = Promise.resolve();
 
 export class FaultStage implements AsyncDisposable {
   readonly check: FaultCheck;
@@ -68,7 +61,13 @@ export class FaultStage implements AsyncDisposable {
   }
 
   /** Makes pool, nodes and proxies, and starts the agents. */
-  static async set(cluster: ControlPlane, options: StageOptions): Promise<FaultStage> {
+  static set(cluster: ControlPlane, options: StageOptions): Promise<FaultStage> {
+    const set = setting.then(() => FaultStage.#set(cluster, options));
+    setting = set.catch(() => {});
+    return set;
+  }
+
+  static async #set(cluster: ControlPlane, options: StageOptions): Promise<FaultStage> {
     const { name, network, range = [10, 209], agents, table, restMs } = options;
     await apply(cluster, {
       apiVersion: 'spiderpool.spidernet.io/v2beta1',
@@ -79,7 +78,7 @@ export class FaultStage implements AsyncDisposable {
         ips: [`${network}.${range[0]}-${network}.${range[1]}`],
       },
     });
-    const check = new FaultCheck(cluster, name, restMs);
+    const check = new FaultCheck(cluster, name, network, restMs);
     const nodes: StageNode[] = [];
     for (const [at, agent] of agents.entries()) {
       const proxy = await cluster.newProxy();
@@ -88,9 +87,7 @@ export class FaultStage implements AsyncDisposable {
       const parts = { cluster, node, check, namespace: PODS, pool: name };
       nodes.push({ node, proxy, runtime: new SandboxRuntime(parts) });
     }
-    await starts.run(async () => {
-      for (const { node } of nodes) await node.start();
-    });
+    for (const { node } of nodes) await node.start();
     return new FaultStage(check, nodes, table);
   }
 
