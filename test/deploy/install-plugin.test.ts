@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -13,6 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { buildPlugin, PLUGIN_NAMES } from '../../scripts/build-plugin.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -30,6 +32,29 @@ function install(...line: string[]) {
   const run = spawnSync('sh', [script, ...line], { encoding: 'utf8', cwd: folder });
   return { exit: run.status, stdout: run.stdout, stderr: run.stderr };
 }
+
+const missing = [
+  ...(process.getuid?.() === 0 ? [] : ['root']),
+  ...(spawnSync('setpriv', ['--version']).status === 0 ? [] : ['setpriv']),
+];
+describe.skipIf(missing.length > 0)(['in the pod of the agent', ...missing].join(': '), () => {
+  test('writes into a folder of any owner, with the capabilities that the pod has', () => {
+    const manifest = parse(readFileSync(join(root, 'deploy/base/agent.yaml'), 'utf8'));
+    const [{ securityContext }] = manifest.spec.template.spec.initContainers;
+    expect(securityContext.capabilities.drop).toEqual(['ALL']);
+    const added: string[] = securityContext.capabilities.add ?? [];
+    const bounds = ['-all', ...added.map((name) => `+${name.toLowerCase()}`)].join();
+    // As installers leave it that have an account of their own.
+    chownSync(folder, 1001, 1001);
+    const script = join(root, 'deploy/install-plugin.sh');
+    const rights = ['--bounding-set', bounds, '--inh-caps=-all'];
+    const run = spawnSync('setpriv', [...rights, 'sh', script, '--keep-others', folder], {
+      encoding: 'utf8',
+    });
+    expect([run.stderr, run.status]).toEqual(['', 0]);
+    expect(readdirSync(folder).sort()).toEqual([...PLUGIN_NAMES].sort());
+  });
+});
 
 describe('install-plugin.sh', () => {
   test('installs the plugin under its three names and leaves nothing else', () => {

@@ -84,7 +84,7 @@ describe('pods', () => {
     ['agent', agent],
     ['controller', controller],
   ])(
-    '%s: on the host network, with no capabilities and a file system that is not written',
+    '%s: on the host network, with no capability to speak of and a file system that is not written',
     (_name, pod) => {
       expect(pod()).toMatchObject({ hostNetwork: true });
       expect(pod().priorityClassName).toMatch(/^system-(node|cluster)-critical$/);
@@ -95,6 +95,9 @@ describe('pods', () => {
           capabilities: { drop: ['ALL'] },
         });
         expect(securityContext.privileged).toBeUndefined();
+      }
+      for (const { securityContext } of pod().containers) {
+        expect(securityContext.capabilities.add).toBeUndefined();
       }
     },
   );
