@@ -43,6 +43,7 @@ import type {
   DeleteRequest,
   ErrorBody,
   PatchRequest,
+  ServerResponse,
 } from './protocol.ts';
 import { commandRoutes, type RouteParts } from './routes.ts';
 
@@ -96,12 +97,21 @@ export class DirectCommands {
         return patchObject(this.#keeper, body as PatchRequest);
       case '/v1/events':
         return { events: await podEvents(this.#objects, query.namespace ?? '', query.pod ?? '') };
+      case '/v1/server':
+        return this.#server();
       case '/v1/objects':
         if (!SHOWN_FROM_BLOCKS.has(query.kind ?? '')) {
           return { objects: await this.#read(kindById(query.kind as KindId), query) };
         }
     }
     return this.#fromBlocks(method, path, query, body);
+  }
+
+  async #server(): Promise<ServerResponse> {
+    const { url } = this.#api;
+    const request = { method: 'GET', path: '/version' } as const;
+    const info = okValue(await this.#api.request<{ readonly gitVersion: string }>(request), url);
+    return { url, version: info.gitVersion };
   }
 
   /** Gives up what is open. */

@@ -200,6 +200,13 @@ export interface AgentResponse {
   readonly waits?: string;
 }
 
+/** GET /v1/server, with --kubeconfig: who answers instead of an agent. */
+export interface ServerResponse {
+  readonly url: string;
+  /** Of Kubernetes, as `v1.34.4`. */
+  readonly version: string;
+}
+
 /** POST /v1/explain. Either an applied pod by name, or the manifest of one that need not exist. */
 export interface ExplainRequest {
   readonly namespace: string;

@@ -101,6 +101,8 @@ Examples:
   orbweaver apply -f pools.yaml
   orbweaver get sp -o wide
   orbweaver explain pod web-0 -n shop
+  orbweaver get sp --kubeconfig ~/.kube/config
+  orbweaver controller --kubeconfig ~/.kube/config
 
 Every command has a --help of its own with examples.`;
 

@@ -1,9 +1,9 @@
 /** `orbweaver version`. */
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { AgentResponse } from '../agent/protocol.ts';
+import type { AgentResponse, ServerResponse } from '../agent/protocol.ts';
 import { OrbweaverError } from '../catalogue/errors.ts';
-import { declareCommand, withSocket } from './command.ts';
+import { declareCommand, withTarget } from './command.ts';
 import type { Shell } from './shell.ts';
 import type { TargetOptions } from './target.ts';
 
@@ -17,15 +17,20 @@ export function ownVersion(): string {
 export function versionCommand(shell: Shell): Command {
   const command = declareCommand({
     usage: 'version',
-    summary: 'Print the versions of this command and of the agent',
-    examples: ['version', 'version --socket ./run/cni.sock'],
+    summary: 'Print the versions of this command and of the agent, or of the API server',
+    examples: ['version', 'version --socket ./run/cni.sock', 'version --kubeconfig ~/.kube/config'],
   });
-  return withSocket(command).action(async (options: TargetOptions) => {
+  return withTarget(command).action(async (options: TargetOptions) => {
     if (shell.face === 'calicoctl') {
       shell.terminal.out(`Client Version:    v${ownVersion()}\n`);
       return;
     }
     shell.terminal.out(`orbweaver ${ownVersion()} (Node ${process.versions.node})\n`);
+    if (options.kubeconfig !== undefined) {
+      const { url, version } = await shell.agent(options).get<ServerResponse>('/v1/server');
+      shell.terminal.out(`API server ${url}, Kubernetes ${version}\n`);
+      return;
+    }
     try {
       const agent = await shell.agent(options).get<AgentResponse>('/v1/agent');
       const state = agent.ready ? 'ready' : 'not ready';

@@ -259,6 +259,7 @@ describe('command line refuses in one line', () => {
 describe('every command', () => {
   test.each([
     ['agent'],
+    ['controller'],
     ['apply'],
     ['create'],
     ['create', 'namespace'],

@@ -87,6 +87,17 @@ describe.skipIf(missing.length > 0)(title, () => {
       await shown(['apply', '-f', '-'], POOL);
     });
 
+    test('version shows that of the API server', async () => {
+      const told = JSON.parse((await cluster.ask('GET', '/version')).text) as {
+        gitVersion: string;
+      };
+      expect((await shown(['version'])).split('\n')).toEqual([
+        expect.stringMatching(/^orbweaver \d/),
+        `API server ${cluster.url}, Kubernetes ${told.gitVersion}`,
+        '',
+      ]);
+    });
+
     test('create refuses what exists, replace what does not', async () => {
       const again = await orbweaver(['create', '-f', '-'], POOL);
       expect(again.code).toBe(1);

@@ -86,7 +86,21 @@ describe('docs/commands.md', () => {
       return { command, where, there };
     });
 
-  test('says of every command where it runs, and why where it does not', () => {
+  test('has a word for every command that the help lists', async () => {
+    const help = await outcomeOf('orbweaver --help', PACKAGE_FOLDER);
+    const listed = [...help.matchAll(/^ {2}([a-z]+) .*$/gm)].map((match) => match[1]!);
+    const [beginning = ''] = read('docs/commands.md').split('\n## ', 1);
+    const named = beginning
+      .split('\n')
+      .filter((line) => line.startsWith('- `'))
+      .flatMap((line) => [...line.split(':')[0]!.matchAll(/`([a-z]+)`/g)].map(([, word]) => word!));
+    expect(listed).toContain('controller');
+    expect(new Set(listed.filter((word) => word !== 'help' && word !== 'orbweaver'))).toEqual(
+      new Set(named),
+    );
+  });
+
+  test('says of every command of the tutorials where it runs, and why where it does not', () => {
     expect(rows.length).toBeGreaterThan(40);
     for (const { command, where, there } of rows) {
       expect(['orbweaver', 'kubectl', 'nowhere'], command).toContain(where);
