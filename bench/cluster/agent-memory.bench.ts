@@ -15,9 +15,9 @@ import { type Bench, median, type Row } from '../harness.ts';
 import { addRequest, burst, openConnections } from '../lean-client.ts';
 import { checksumOfAddresses } from './address-checksum.ts';
 import { startBenchCluster } from './bench-cluster.ts';
-import { inLanes } from './designs.ts';
 import { fillBlocks } from './fill-blocks.ts';
 import { InstalledPackage } from './installed-package.ts';
+import { makePods } from './pods.ts';
 
 const SIZES = {
   smoke: { pods: 8, claims: 640, rounds: 1 },
@@ -93,7 +93,12 @@ async function measureAgents(options: {
   for (let round = 0; round < options.rounds; round += 1) {
     const node = `bench-${round}`;
     await apply(cluster, { apiVersion: 'v1', kind: 'Node', metadata: { name: node } });
-    const pods = await makePods(cluster, node, { from: round * options.pods, count: options.pods });
+    const numbers = Array.from({ length: options.pods }, (_, at) => round * options.pods + at);
+    const pods = await makePods(
+      cluster,
+      node,
+      numbers.map((number) => `web-${number}`),
+    );
     all.push(await measureAgent(cluster, node, pods, options.command));
   }
   return all;
@@ -103,7 +108,7 @@ async function measureAgents(options: {
 async function measureAgent(
   { kubeconfig }: ControlPlane,
   node: string,
-  pods: ReadonlyMap<number, string>,
+  pods: ReadonlyMap<string, string>,
   command: string,
 ): Promise<Measured> {
   using folder = new AgentFolder();
@@ -113,7 +118,9 @@ async function measureAgent(
   await using agent = await AgentProcess.start(folder, { node, command, args, env });
   const readyMs = performance.now() - began;
   const connections = await openConnections(folder.socket, AT_ONCE);
-  const requests = [...pods].map(([index, uid]) => addRequest(index, uid));
+  const requests = [...pods].map(([name, uid]) =>
+    addRequest(Number(name.slice('web-'.length)), uid),
+  );
   const { addresses } = await burst(connections, requests);
   for (const socket of connections) socket.destroy();
   const status = readFileSync(`/proc/${agent.pid}/status`, 'utf8');
@@ -145,29 +152,4 @@ function deployedEnvironment(): Readonly<Record<string, string>> {
     env.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]])),
   );
   return Object.fromEntries(fixed) as Record<string, string>;
-}
-
-/** Pods `web-N` on a node; their uids by number. */
-async function makePods(
-  cluster: ControlPlane,
-  nodeName: string,
-  { from, count }: { readonly from: number; readonly count: number },
-): Promise<ReadonlyMap<number, string>> {
-  const uids = new Map<number, string>();
-  const numbers = Array.from({ length: count }, (_, at) => from + at);
-  await inLanes(numbers, AT_ONCE, async (index) => {
-    const { status, text } = await cluster.ask('POST', '/api/v1/namespaces/default/pods', {
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { name: `web-${index}`, labels: { app: 'web' } },
-      spec: {
-        nodeName,
-        automountServiceAccountToken: false,
-        containers: [{ name: 'main', image: 'none' }],
-      },
-    });
-    if (status !== 201) throw new Error(`no pod: ${text}`);
-    uids.set(index, (JSON.parse(text) as { metadata: { uid: string } }).metadata.uid);
-  });
-  return uids;
 }

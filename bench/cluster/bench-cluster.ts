@@ -3,6 +3,7 @@
  * of the requests on one kind of object.
  */
 import { type ControlPlane, startControlPlane } from '../../test/cluster/support/control-plane.ts';
+import { missingParts } from '../../test/cluster/support/missing-parts.ts';
 import { BENCH_CRDS } from './bench-crds.ts';
 
 /** Requests that the API server has answered since it was started, by what they do. */
@@ -14,8 +15,10 @@ export interface Requests {
 const WRITES: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'APPLY', 'DELETE']);
 const READS: ReadonlySet<string> = new Set(['GET', 'LIST']);
 
-/** Starts one with the product's CRDs and those of the designs beside it. */
+/** Starts one with the product's CRDs and those of the designs beside it. Rejects with the names of missing parts. */
 export async function startBenchCluster(): Promise<ControlPlane> {
+  const missing = missingParts(['etcd', 'kube-apiserver', 'kubectl']);
+  if (missing.length > 0) throw new Error(`no control plane to measure on: ${missing.join(', ')}`);
   const controlPlane = await startControlPlane({ crds: true, fsync: true, proxy: true });
   await controlPlane.kubectl(['apply', '-f', '-'], BENCH_CRDS);
   await controlPlane.kubectl(['wait', '--for=condition=Established', 'crd', '--all']);

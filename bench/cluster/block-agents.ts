@@ -38,11 +38,16 @@ export class BlockAgents implements AsyncDisposable {
     this.claimants = agents;
   }
 
-  /** Starts so many, ready to serve. */
-  static async start(kubeconfig: string, pool: Pool, count: number): Promise<BlockAgents> {
+  /** Starts so many, ready to serve. `uidOf` tells the uid of a pod by its name. */
+  static async start(
+    kubeconfig: string,
+    pool: Pool,
+    count: number,
+    uidOf = (pod: string) => `uid-${pod}`,
+  ): Promise<BlockAgents> {
     const names = Array.from({ length: count }, (_, at) => `node-${at}`);
     return new BlockAgents(
-      await Promise.all(names.map((name) => BlockAgent.start(kubeconfig, pool, name))),
+      await Promise.all(names.map((name) => BlockAgent.start({ kubeconfig, pool, uidOf }, name))),
     );
   }
 
@@ -63,6 +68,7 @@ class BlockAgent implements Claimant {
   readonly #ledger: KubernetesLedger;
   readonly #service: IpamService;
   readonly #folder: string;
+  readonly #uidOf: (pod: string) => string;
   readonly #clock = new MonotonicClock(() => {});
 
   private constructor(parts: {
@@ -72,6 +78,7 @@ class BlockAgent implements Claimant {
     ledger: KubernetesLedger;
     service: IpamService;
     folder: string;
+    uidOf: (pod: string) => string;
   }) {
     this.#api = parts.api;
     this.#blocks = parts.blocks;
@@ -79,9 +86,13 @@ class BlockAgent implements Claimant {
     this.#ledger = parts.ledger;
     this.#service = parts.service;
     this.#folder = parts.folder;
+    this.#uidOf = parts.uidOf;
   }
 
-  static async start(kubeconfig: string, pool: Pool, node: string): Promise<BlockAgent> {
+  static async start(
+    { kubeconfig, pool, uidOf }: { kubeconfig: string; pool: Pool; uidOf: (pod: string) => string },
+    node: string,
+  ): Promise<BlockAgent> {
     const folder = mkdtempSync(join(tmpdir(), 'orbweaver-bench-'));
     const api = ApiServer.fromKubeconfig(kubeconfig);
     const blocks = new CountedBlocks(new BlockServer(api));
@@ -99,7 +110,7 @@ class BlockAgent implements Claimant {
     const cluster = onePool(pool);
     allocator = new Allocator({ ledger, cluster, clock });
     const service = new IpamService({ ledger, cluster, allocator, clock, node });
-    return new BlockAgent({ api, blocks, journal, ledger, service, folder });
+    return new BlockAgent({ api, blocks, journal, ledger, service, folder, uidOf });
   }
 
   get bytesSent(): number {
@@ -126,7 +137,7 @@ class BlockAgent implements Claimant {
         CNI_CONTAINERID: pod.padStart(64, '0'),
         CNI_IFNAME: 'eth0',
         CNI_NETNS: '/run/netns/none',
-        CNI_ARGS: `IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=${pod};K8S_POD_UID=uid-${pod}`,
+        CNI_ARGS: `IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=${pod};K8S_POD_UID=${this.#uidOf(pod)}`,
       },
       ownNetns: false,
       config: '{"cniVersion":"1.1.0","name":"bench","ipam":{"type":"orbweaver"}}',
