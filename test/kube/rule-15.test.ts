@@ -71,6 +71,18 @@ describe('rule 15: a claim is freed without a DEL', () => {
     expect(scene.claims()).toEqual(['10.0.0.10 C1']);
   });
 
+  test('never, while its pod lives by a live read, whatever the cache says', async () => {
+    const { scene, node } = await restarted();
+    const { pod } = scene.cluster;
+    Object.assign(scene.cluster, {
+      pod: async (namespace: string, name: string, options?: { fresh: true }) =>
+        options?.fresh ? pod(namespace, name) : undefined,
+    });
+    freeingOn(scene, node, []);
+    await scene.advance(10 * LONG);
+    expect(scene.claims()).toEqual(['10.0.0.10 C1']);
+  });
+
   test('never, while its sandbox is listed', async () => {
     const { scene, node } = await restarted();
     scene.cluster.removePod('default', 'web');

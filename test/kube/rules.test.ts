@@ -250,6 +250,17 @@ describe('rule 6', () => {
     return { scene, node };
   }
 
+  test('a DEL that states another uid than the line frees nothing', async () => {
+    const scene = new Scene();
+    const node = await scene.node();
+    await node.add();
+    scene.putPod('web', 'u2');
+    expect((await node.del({ uid: 'u2' })).ok).toBe(true);
+    expect(scene.claims()).toEqual(['10.0.0.10 C1']);
+    await node.del({ uid: 'u1' });
+    expect(scene.lines()).toEqual(['10.0.0.10 resting']);
+  });
+
   test('the mark of a kept claim is cleared by the next ADD of its pod', async () => {
     const { scene, node } = await kept();
     expect(scene.claims()).toEqual(['10.0.0.10 C1 kept']);
