@@ -234,6 +234,10 @@ export class BlockLane {
       );
       return;
     }
+    if (others.length === 0 && only !== undefined && this.#leave(only) !== undefined) {
+      // Its end may be long in coming: those behind it go first.
+      this.#entries.push(only);
+    }
     await this.#rest(outcome);
   }
 

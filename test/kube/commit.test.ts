@@ -4,7 +4,15 @@ import { LIMITS } from '../../src/catalogue/limits.ts';
 import { readSpiderpoolConf } from '../../src/dialect/spiderpool-conf.ts';
 import { formatAddress } from '../../src/net/address.ts';
 import { storedLines } from '../support/block-lines.ts';
-import { addressOf, cidrOf, claimOf, freshNonce, unitOf, writeOf } from '../support/lines.ts';
+import {
+  addressOf,
+  cidrOf,
+  claimOf,
+  freshNonce,
+  restingOf,
+  unitOf,
+  writeOf,
+} from '../support/lines.ts';
 import { SimulatedApiServer } from '../support/simulated-api-server.ts';
 import { addressesOf } from '../support/simulated-node.ts';
 import { turn } from '../support/virtual-timers.ts';
@@ -237,6 +245,23 @@ describe('a claim that cannot be written', () => {
     const claim = claimOf('10.0.0.1', { pool: 'p'.repeat(LIMITS.claimLineBytesMax) });
     await expect(ledger.commit([writeOf(claim)])).rejects.toMatchObject({ code: 'CLAIM_TOO_LONG' });
     expect(server.blocks.size).toBe(0);
+  });
+
+  test('because the server refuses what is in doubt holds up no other of its block', async () => {
+    const server = new SimulatedApiServer();
+    const { ledger, timers } = await bareLedger(server);
+    const held = claimOf('10.0.0.2');
+    await ledger.commit([writeOf(held)]);
+    server.holds = ({ verb, body }) => verb === 'patch' && JSON.stringify(body).includes('1r ');
+    void ledger.commit([writeOf(restingOf(held), held)]).catch(() => {});
+    await turn();
+    server.held[0]?.fail({ kind: 'unknown', reason: 'reset' });
+    const other = ledger.commit([writeOf(claimOf('10.0.0.3'))]);
+    for (let tries = 0; tries < 10; tries += 1) {
+      await timers.advance(500);
+      server.held[0]?.fail({ kind: 'refused', reason: 'not this one' });
+    }
+    expect(await other).toEqual({ kind: 'durable' });
   });
 
   test('because the server refuses it fails alone, not those in the same patch', async () => {
