@@ -173,21 +173,12 @@ export class BlockCache {
     }
   }
 
-  /**
-   * Blocks that a whole list of version `resourceVersion` did not have are gone, unless they were made later.
-   * `listable` says which ones the list would have had.
-   */
-  dropUnlisted(
-    listed: ReadonlySet<string>,
-    resourceVersion: string,
-    listable: (first: Address) => boolean = () => true,
-  ): void {
-    for (const { first, name, resourceVersion: seen } of this.#blocks.values()) {
+  /** Known blocks that a list of version `resourceVersion` did not have, but for those that are newer. */
+  unlisted(listed: ReadonlySet<string>, resourceVersion: string): Address[] {
+    return [...this.#blocks.values()].flatMap(({ first, name, resourceVersion: seen }) => {
       const isOld = seen === undefined || isOlder(seen, resourceVersion);
-      if (!listed.has(name) && listable(first) && isOld) {
-        this.drop(first);
-      }
-    }
+      return isOld && !listed.has(name) ? [first] : [];
+    });
   }
 
   /** The first addresses of all known blocks, in address order. */

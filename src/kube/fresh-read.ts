@@ -19,8 +19,8 @@ import { RangeSet } from '../net/range-set.ts';
 import type { ApiOutcome, BlockApi } from './api.ts';
 import { backoffMs } from './backoff.ts';
 import type { BlockCache } from './block-cache.ts';
-import { listBlocks } from './block-list.ts';
-import { blockName, coarseNetwork } from './ip-block.ts';
+import { listBlocks, readBlock } from './block-list.ts';
+import { coarseNetwork } from './ip-block.ts';
 import { LookAhead } from './look-ahead.ts';
 import type { RequestGate } from './request-gate.ts';
 
@@ -154,24 +154,13 @@ export class FreshRead implements SharedLedger {
     const { api, cache, gate } = this.#parts;
     const blocks = places.flatMap((place) => ('block' in place ? [place.block] : []));
     const networks = places.flatMap((place) => ('network' in place ? [place.network] : []));
-    const reads = blocks.map((block) => () => this.#readOne(block));
+    const reads = blocks.map((block) => () => readBlock(api, cache, block));
     for (let at = 0; at < networks.length; at += NETWORKS_PER_LIST) {
       const some = networks.slice(at, at + NETWORKS_PER_LIST);
       reads.push(() => listBlocks(api, cache, some));
     }
     const outcomes = await Promise.all(reads.map((read) => gate.run(read)));
     return outcomes.find((outcome) => outcome.kind !== 'ok');
-  }
-
-  async #readOne(first: Address): Promise<ApiOutcome<void>> {
-    const { api, cache } = this.#parts;
-    const since = cache.versionOf(first);
-    const outcome = await api.get(blockName(first));
-    if (outcome.kind !== 'ok' && outcome.kind !== 'not-found') {
-      return outcome;
-    }
-    cache.putRead(first, outcome.kind === 'ok' ? outcome.value : undefined, since);
-    return { kind: 'ok', value: undefined };
   }
 
   #by(deadline: number, read: Promise<unknown>): Promise<void> {

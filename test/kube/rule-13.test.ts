@@ -6,6 +6,7 @@ import { addressOf, claimOf, restingOf, writeOf } from '../support/lines.ts';
 import { SimulatedApiServer } from '../support/simulated-api-server.ts';
 import { addressesOf } from '../support/simulated-node.ts';
 import { turn } from '../support/virtual-timers.ts';
+import { poolOf } from '../world/pools.ts';
 import { bareLedger, patchesOf } from './bare-ledger.ts';
 import { Scene } from './scene.ts';
 
@@ -170,6 +171,30 @@ describe('rule 13', () => {
     const add = node.add({ container: 'C4' });
     await scene.advance(1_000);
     expect(addressesOf(await add)).toEqual(['10.0.0.10']);
+  });
+
+  test('blocks whose labels were removed by hand are there, and their pool is full', async () => {
+    const scene = new Scene();
+    const ranges = ['0', '1', '2', '3', '4'].map((block) => `10.0.${block}.10-10.0.${block}.10`);
+    scene.cluster.putPool(poolOf('small', '10.0.0.0/16', ranges));
+    const node = await scene.node();
+    const ask = async (pod: string) => {
+      scene.putPod(pod, 'u1');
+      const add = node.add({ pod, container: `of-${pod}` });
+      await scene.advance(3_000);
+      return addressesOf(await add);
+    };
+    for (const range of ranges) {
+      expect(await ask(range)).toHaveLength(1);
+    }
+    for (const name of scene.server.blocks.keys()) {
+      scene.server.edit(name, ({ metadata, ...block }) => ({
+        ...block,
+        metadata: { ...metadata, labels: {} },
+      }));
+    }
+    expect(await ask('late')).toMatch(/^ADDRESSES_EXHAUSTED/);
+    expect(node.troubles).toEqual([]);
   });
 
   test('a block that comes while it is read is not taken for removed', async () => {
