@@ -460,9 +460,15 @@ async function sameAsModel(tested: LedgerFixture, commands: readonly Command[]):
   for (const wanted of commands) {
     const writes = writesOf(model, wanted);
     const units = unitWritesOf(model, wanted);
-    expect(await tested.ledger.commit(writes, units)).toEqual(await model.commit(writes, units));
+    const outcome = await tested.ledger.commit(writes, units);
+    expect(withoutDual(outcome)).toEqual(withoutDual(await model.commit(writes, units)));
   }
-  expect(answersOf(tested.ledger)).toEqual(answersOf(model));
+  expect(withoutDual(answersOf(tested.ledger))).toEqual(withoutDual(answersOf(model)));
+}
+
+/** Only a ledger whose commits may land in parts marks claims of two families. */
+function withoutDual(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value, (key, member) => (key === 'dual' ? undefined : member)));
 }
 
 function answersOf(ledger: Ledger): unknown {
