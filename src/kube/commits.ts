@@ -194,7 +194,10 @@ export class Commits {
     return fateOf(write, this.#parts.cache.line(write.now.address));
   }
 
-  /** Writes over own claims that their block lost, all or none in each. Resolves to whether all landed. */
+  /**
+   * Writes over own claims that their block lost, all or none in each. Resolves to whether all landed; rejects where
+   * the server refuses, or the ledger closes.
+   */
   async rewrite(writes: readonly SlotWrite[]): Promise<boolean> {
     const { journal } = this.#parts;
     // To the agent's next life these slots are empty.
@@ -203,8 +206,14 @@ export class Commits {
       'finish',
     );
     const tickets = partsOf(writes, []).map((part) => this.#parts.submit(part));
-    const ends = await Promise.all(tickets.map(({ end }) => end));
-    journal.end(id);
-    return ends.every(({ kind }) => kind === 'landed');
+    const ends = await Promise.allSettled(tickets.map(({ end }) => end));
+    if (!this.#parts.isClosed()) {
+      journal.end(id);
+    }
+    const refusal = ends.find((end) => end.status === 'rejected');
+    if (refusal !== undefined) {
+      throw refusal.reason;
+    }
+    return ends.every((end) => end.status === 'fulfilled' && end.value.kind === 'landed');
   }
 }

@@ -100,6 +100,27 @@ describe('rule 13', () => {
     expect(addressesOf(await node.add())).toEqual(['10.0.0.10']);
   });
 
+  test('what may not be written again is tried in every round, and leaves nothing in the journal', async () => {
+    const { scene, takeOut } = await removable();
+    takeOut('10');
+    scene.hold('patch');
+    let refused = 0;
+    for (let second = 0; second < 120; second += 1) {
+      await scene.advance(1_000);
+      for (const request of scene.server.held.filter(({ answered }) => !answered)) {
+        request.fail({ kind: 'refused', reason: '403', status: 403 });
+        refused += 1;
+      }
+    }
+    await turn();
+    expect(refused).toBeGreaterThan(1);
+    expect(refused).toBeLessThan(120_000 / LIMITS.blockVerifyMs);
+    expect(scene.journal().open()).toEqual([]);
+    scene.letGo();
+    await scene.advance(MINUTE);
+    expect(scene.claims()).toEqual(['10.0.0.10 C1', '10.0.0.11 C9']);
+  });
+
   test('what was removed by hand is written again by an answer to any write of its block', async () => {
     const { scene, node, takeOut } = await removable();
     takeOut('10');
