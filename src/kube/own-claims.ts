@@ -18,6 +18,7 @@ import type { BlockCache } from './block-cache.ts';
 import type { CachedBlock, Quarantined } from './cached-block.ts';
 import { blockName } from './ip-block.ts';
 import type { Losses } from './kept-claims.ts';
+import { nonceAgain } from './settle.ts';
 
 /** What somebody did to the blocks by hand. */
 export interface Trouble extends Quarantined {
@@ -34,9 +35,6 @@ export interface OwnClaimsParts {
   look(first: Address): void;
   readonly onTrouble: (trouble: Trouble) => void;
 }
-
-/** The nonce of a claim that was written again follows from the one that it had. */
-const AGAIN = '*';
 
 export class OwnClaims {
   readonly #parts: OwnClaimsParts;
@@ -109,7 +107,10 @@ export class OwnClaims {
         if (missing.length === 0) {
           return;
         }
-        const writes = missing.map((was) => ({ was, now: { ...was, nonce: was.nonce + AGAIN } }));
+        const writes = missing.map((was) => ({
+          was,
+          now: { ...was, nonce: nonceAgain(was.nonce) },
+        }));
         if (await this.#parts.rewrite(writes)) {
           this.#tellWritten(missing);
         }

@@ -8,6 +8,8 @@ import type { Line, SlotWrite } from '../ipam/ports.ts';
 /** What the nonce of a write is followed by in the line that ends it; the nonces themselves are base64url. */
 const FENCED = '~';
 const REVERTED = '.';
+/** And in the line of a claim that is written again after somebody removed it. */
+const AGAIN = '*';
 
 /**
  * The write that makes sure that `write` never lands, given what its slot holds now: the same content under
@@ -48,12 +50,18 @@ export function fateOf(
   { was, now }: SlotWrite,
   found: Line | undefined,
 ): 'landed' | 'open' | 'over' {
-  switch (found?.nonce) {
-    case now.nonce:
-      return 'landed';
-    case was?.nonce:
-      return 'open';
-    default:
-      return 'over';
+  if (found !== undefined && isAgain(found.nonce, now.nonce)) {
+    return 'landed';
   }
+  return found?.nonce === was?.nonce ? 'open' : 'over';
+}
+
+/** The nonce of a claim that is written again over what removed it: it follows from the one that the claim had. */
+export function nonceAgain(nonce: string): string {
+  return nonce + AGAIN;
+}
+
+/** Whether a nonce is this one, or that of the same claim written again. */
+function isAgain(found: string, nonce: string): boolean {
+  return found.startsWith(nonce) && found.slice(nonce.length).replaceAll(AGAIN, '') === '';
 }

@@ -88,7 +88,12 @@ export class HandEdits {
     if (claims.length > 0) {
       this.counts.garbled += 1;
       const { block, slot, line } = this.#random.pick(claims);
-      this.garbled.add(line.attachment.containerId);
+      // A pod's claims may be on their way from one of its containers to the next.
+      for (const { owner, attachment } of this.claims()) {
+        if (owner.uid === line.owner.uid) {
+          this.garbled.add(attachment.containerId);
+        }
+      }
       this.#unreadable.set(`${block} ${slot}`, line.attachment.containerId);
       this.#write(block, slot, GARBAGE);
     }
