@@ -38,10 +38,20 @@ export interface OwnNodeFreeingParts {
 /** What is kept for a pod that has ended is freed this many milliseconds after a try that failed. */
 const KEPT_AGAIN_MS = 5_000;
 
+/** So many passes fit into the grace period: the API server's clock, by which it is told, may be set forward. */
+const PASSES_IN_GRACE = Math.ceil(LIMITS.freeingGraceMs / LIMITS.freeingPassMs);
+
+/** A claim that a pass found without pod and attachment. */
+interface Found {
+  /** Milliseconds since the epoch. */
+  readonly since: number;
+  readonly passes: number;
+}
+
 export class OwnNodeFreeing {
   readonly #parts: OwnNodeFreeingParts;
-  /** When a claim was first found without pod and attachment, by its nonce. */
-  #found = new Map<string, number>();
+  /** Claims found without pod and attachment, by nonce. */
+  #found = new Map<string, Found>();
   #problem: string | undefined;
   #callOff: () => void = () => {};
   #callOffKept: () => void = () => {};
@@ -136,13 +146,13 @@ export class OwnNodeFreeing {
     const own = this.#own();
     const without = await this.#withoutSandbox(own);
     const now = this.#parts.timers.now();
-    const found = new Map<string, number>();
+    const found = new Map<string, Found>();
     const due: Claim[] = [];
     for (const claim of without) {
       if (await this.#isPodGone(claim)) {
-        const since = this.#found.get(claim.nonce) ?? now;
-        found.set(claim.nonce, since);
-        if (since + LIMITS.freeingGraceMs <= now) {
+        const { since, passes } = this.#found.get(claim.nonce) ?? { since: now, passes: 0 };
+        found.set(claim.nonce, { since, passes: passes + 1 });
+        if (since + LIMITS.freeingGraceMs <= now && passes >= PASSES_IN_GRACE) {
           due.push(claim);
         }
       }

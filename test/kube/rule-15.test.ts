@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { LIMITS } from '../../src/catalogue/limits.ts';
 import { OwnNodeFreeing } from '../../src/ipam/own-node-freeing.ts';
+import type { Timers } from '../../src/ipam/timers.ts';
 import { deleteSpent } from '../../src/kube/block-deletion.ts';
 import { formatAddress } from '../../src/net/address.ts';
 import { addressesOf, type SimulatedNode } from '../support/simulated-node.ts';
@@ -19,12 +20,17 @@ afterEach(() => {
 });
 
 /** The freeing of a node's agent, with a runtime that lists these sandboxes; undefined: no runtime is known. */
-function freeingOn(scene: Scene, node: SimulatedNode, running?: string[]) {
+function freeingOn(
+  scene: Scene,
+  node: SimulatedNode,
+  running?: string[],
+  timers: Timers = scene.timers,
+) {
   const freed: string[] = [];
   const problems: string[] = [];
   const freeing = new OwnNodeFreeing({
     use: node.service.parts,
-    timers: scene.timers,
+    timers,
     ...(running === undefined ? {} : { sandboxes: { ids: async () => [...running] } }),
     onFreed: (claims) => freed.push(...claims.map(({ address }) => formatAddress(address))),
     onProblem: (problem) => problems.push(problem),
@@ -45,6 +51,22 @@ async function restarted() {
 }
 
 describe('rule 15: a claim is freed without a DEL', () => {
+  test('no sooner where the clock of the API server is set forward', async () => {
+    const { scene, node } = await restarted();
+    scene.cluster.removePod('default', 'web');
+    let ahead = 0;
+    const { freed } = freeingOn(scene, node, [], {
+      now: () => scene.timers.now() + ahead,
+      after: (ms, wake) => scene.timers.after(ms, wake),
+    });
+    await scene.advance(LOOK);
+    ahead = 3_600_000;
+    await scene.advance(LIMITS.freeingGraceMs - 1);
+    expect(freed).toEqual([]);
+    await scene.advance(1);
+    expect(freed).toEqual(['10.0.0.10']);
+  });
+
   test.each([
     { what: 'its pod is gone', replace: undefined },
     { what: 'its pod has another uid', replace: { uid: 'u2' } },
