@@ -7,6 +7,7 @@ import { Narrator } from '../../src/cli/walk/narrator.ts';
 import { expectAddresses, expectNothing, expectRefused } from '../../src/cli/walk/story.ts';
 import { Cluster, missingForNodes } from './support/cluster.ts';
 import { installOrbweaver } from './support/installation.ts';
+import { manifest } from './support/manifests.ts';
 import { ClusterGuide } from './walks/cluster-guide.ts';
 import { type ClusterStep, look, run, words } from './walks/cluster-story.ts';
 import { CLUSTER_STORIES, walkCluster } from './walks/cluster-walks.ts';
@@ -74,5 +75,15 @@ describe.skipIf(missing.length > 0)(title, () => {
       expect(await guide.perform(), text()).toBe(1);
       expect(text()).toContain('NOT AS EXPECTED: ');
     });
+  });
+
+  test('a walk does not begin where somebody else has pools', async () => {
+    const { terminal, text } = memo();
+    const spec = { subnet: '10.80.0.0/24', ips: ['10.80.0.10'] };
+    await cluster.kubectl(['apply', '-f', '-'], manifest('pool', 'theirs', { spec }));
+    const walk = walkCluster(walked, CLUSTER_STORIES, terminal, new AbortController().signal);
+    await expect(walk).rejects.toThrow('without: SpiderIPPool theirs');
+    expect(text()).toBe('');
+    await cluster.kubectl(['delete', 'sp', 'theirs']);
   });
 });

@@ -20,9 +20,6 @@ const POLL_MS = 250;
 /** The kubelet tries a pod that was refused again after some ten seconds; a pod may take thirty to end. */
 const PATIENCE_MS = 90_000;
 
-/** What a tutorial's clean-up leaves none of. */
-const LEFT = 'pods,sp,se,spl,swe,ippools.projectcalico.org';
-
 export interface ClusterGuideParts {
   readonly story: ClusterStory;
   readonly narrator: Narrator;
@@ -155,16 +152,13 @@ export class ClusterGuide {
     return this.#parts.cluster.objects<PodEvent>('events');
   }
 
-  /** Pods of the system are on the host's network. */
   async #judgeNothing(): Promise<Verdict> {
     const { cluster } = this.#parts;
-    const objects = (await cluster.objects(LEFT)).filter(
-      ({ spec }) => (spec as { hostNetwork?: boolean } | undefined)?.hostNetwork !== true,
-    );
+    const left = await cluster.leftovers();
     const claims = await cluster.claims();
     return {
-      holds: objects.length === 0 && claims === 0,
-      text: `${objects.length} pods, endpoints or pools, and ${claims} claims in the IPBlocks are left`,
+      holds: left.length === 0 && claims === 0,
+      text: `${left.length} pods, endpoints or pools, and ${claims} claims in the IPBlocks are left`,
     };
   }
 

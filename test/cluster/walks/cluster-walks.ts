@@ -32,7 +32,10 @@ export function chooseClusterStories(
   return chosen.every((stories) => stories.length > 0) ? chosen.flat() : undefined;
 }
 
-/** Walks one after the other; resolves to how many things came out differently. Throws the reason of `interrupt`. */
+/**
+ * Walks one after the other; resolves to how many things came out differently. Throws the reason of `interrupt`, and
+ * where the cluster has pods or pools, which would be in the way, or a walk has left some.
+ */
 export async function walkCluster(
   cluster: WalkedCluster,
   stories: readonly ClusterStory[],
@@ -43,6 +46,8 @@ export async function walkCluster(
   const narrator = new Narrator(terminal);
   let failures = 0;
   for (const [index, story] of stories.entries()) {
+    const left = await cluster.leftovers();
+    if (left.length > 0) throw new Error(`walks want a cluster without: ${left.join(', ')}`);
     narrator.title(`Walk ${index + 1} of ${stories.length}, ${story.name}: ${story.title}`);
     const plugin = story.calledAs ?? 'spiderpool';
     await cluster.callPlugin(plugin);

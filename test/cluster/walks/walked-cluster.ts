@@ -11,6 +11,9 @@ import { changePodNetwork } from '../support/pod-network.ts';
 import type { RunFolder } from '../support/run-folder.ts';
 import { linkPrograms } from '../support/user-programs.ts';
 
+/** What a tutorial's clean-up leaves none of. */
+const LEFT = 'pods,sp,se,spl,swe,ippools.projectcalico.org';
+
 /** What Kubernetes keeps of an event. */
 export interface PodEvent {
   readonly reason: string;
@@ -61,6 +64,14 @@ export class WalkedCluster {
     ]);
     if (exit !== 0) throw new Error(`kubectl ${line.join(' ')}: ${err.trim()}`);
     return (JSON.parse(out) as { items: T[] }).items;
+  }
+
+  /** Pods, endpoints and pools, as `Kind name`. Pods of the system are on the host's network, and do not count. */
+  async leftovers(): Promise<string[]> {
+    const objects = await this.objects(LEFT);
+    return objects
+      .filter(({ spec }) => (spec as { hostNetwork?: boolean } | undefined)?.hostNetwork !== true)
+      .map(({ kind, metadata }) => `${kind} ${metadata.name}`);
   }
 
   /** How many addresses the ledger says that pods hold. */
