@@ -187,8 +187,9 @@ export interface Ledger {
    * affect the others of its group.
    *
    * Rejects with STORE_FAILURE when durability could not be reached; then no slot of the call was kept. A unit
-   * may stay with its new owner, as one that is empty. A ledger across a network may reject with an
-   * UnsettledError: what it says about slots holds once its outcome stands.
+   * may stay with its new owner, as one that is empty. A ledger across a network may also reject with
+   * API_SERVER_AWAY where it is refused, and with an UnsettledError: what it says about slots holds once its
+   * outcome stands.
    */
   commit(writes: readonly SlotWrite[], units?: readonly UnitWrite[]): Promise<CommitOutcome>;
   /**

@@ -8,9 +8,9 @@ export class UnsettledError extends OrbweaverError {
   /** Resolves, and never rejects, once nothing of the call can change the ledger any more. */
   readonly settled: Promise<void>;
 
-  /** A STORE_FAILURE whose outcome is still open. */
+  /** An API_SERVER_AWAY whose outcome is still open. */
   constructor(message: string, settled: Promise<void>) {
-    super('STORE_FAILURE', message);
+    super('API_SERVER_AWAY', message);
     this.settled = settled;
   }
 }

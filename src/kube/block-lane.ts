@@ -230,7 +230,7 @@ export class BlockLane {
     if (others.length === 0 && only !== undefined && !only.inDoubt) {
       const reason = outcome.kind === 'refused' ? outcome.reason : '';
       this.#leave(only)?.reject(
-        new OrbweaverError('STORE_FAILURE', 'the API server refused the claim', reason),
+        new OrbweaverError('API_SERVER_AWAY', 'the API server refused the claim', reason),
       );
       return;
     }

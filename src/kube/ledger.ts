@@ -106,7 +106,7 @@ export class KubernetesLedger implements Ledger {
   /**
    * Reads all blocks and settles what an earlier life of this agent left open in its journal; resolves when
    * both are done, and tries for as long as the API server is away. Nothing may be answered before. Rejects with
-   * NOT_READY when `signal` aborts, and with STORE_FAILURE where the server refuses what is to be settled; then
+   * NOT_READY when `signal` aborts, and with API_SERVER_AWAY where the server refuses what is to be settled; then
    * it sends nothing more, and what is open stays in the journal.
    */
   static async open(parts: KubernetesLedgerParts, signal?: AbortSignal): Promise<KubernetesLedger> {

@@ -67,7 +67,7 @@ describe('KeyedQueue', () => {
     });
     const open = queue.run(['pod'], () => Promise.reject(new UnsettledError('late', settled)));
     const next = enter('next', 'pod');
-    await expect(open).rejects.toMatchObject({ code: 'STORE_FAILURE', message: 'late' });
+    await expect(open).rejects.toMatchObject({ code: 'API_SERVER_AWAY', message: 'late' });
     await new Promise((resolve) => setImmediate(resolve));
     expect(record).toEqual([]);
     expect(queue.busy('pod')).toBe(true);

@@ -100,7 +100,7 @@ describe('a commit over several blocks', () => {
     await ledger.commit([writeOf(claimOf('10.0.0.2')), writeOf(claimOf('10.0.0.66'))]);
     server.holds = ({ verb }) => verb === 'patch' || verb === 'get';
     const commit = ledger.commit([writeOf(claimOf(first)), writeOf(claimOf(second))]);
-    const refused = expect(commit).rejects.toMatchObject({ code: 'STORE_FAILURE' });
+    const refused = expect(commit).rejects.toMatchObject({ code: 'API_SERVER_AWAY' });
     await turn();
     for (const request of [...server.held]) {
       request.execute();
@@ -280,7 +280,7 @@ describe('a claim that cannot be written', () => {
     }
     expect((await Promise.all(commits)).map(({ kind }) => kind)).toEqual([
       'durable',
-      'STORE_FAILURE no right to patch',
+      'API_SERVER_AWAY no right to patch',
       'durable',
     ]);
   });

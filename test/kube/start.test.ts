@@ -92,7 +92,7 @@ describe('a start that is given up', () => {
     await mine.journal.begin([writeOf(claimOf('10.1.0.2'))], 'undo');
     server.holds = ({ verb }) => verb === 'patch' || verb === 'create';
     const opening = KubernetesLedger.open(mine);
-    const ended = expect(opening).rejects.toMatchObject({ code: 'STORE_FAILURE' });
+    const ended = expect(opening).rejects.toMatchObject({ code: 'API_SERVER_AWAY' });
     await turn();
     const [one, other] = server.held;
     one!.fail({ kind: 'refused', reason: '403: not today', status: 403 });

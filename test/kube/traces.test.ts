@@ -189,7 +189,7 @@ describe('the traces when a rule is left out', () => {
     const second = node.add({ container: 'C2' });
     await scene.advance(LIMITS.apiCommitMs);
     expect(addressesOf(await first)).toBe(
-      'STORE_FAILURE: the API server did not answer within 15000 ms',
+      'API_SERVER_AWAY: the API server did not answer within 15000 ms',
     );
     // The second has sent nothing: what waits is the read that settles the first.
     expect(scene.server.held.filter(({ answered }) => !answered).map(({ verb }) => verb)).toEqual([
