@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { LIMITS } from '../../src/catalogue/limits.ts';
 import { parseManifests } from '../../src/dialect/manifest.ts';
 import { type ControlPlane, startControlPlane } from './support/control-plane.ts';
 import { manifest, type Short } from './support/manifests.ts';
@@ -129,6 +130,37 @@ describe.skipIf(missing.length > 0)(title, () => {
     test.each(rows)('%s', async (_what, short, name, spec) => {
       const text = manifest(short, name, { spec });
       expect(await apply(text, '--dry-run=server', '--validate=strict')).toMatchObject({ exit: 0 });
+    });
+  });
+
+  describe('take as many ranges as an object may have:', () => {
+    const ranges = (range: (from: string, to: string) => string) =>
+      Array.from({ length: LIMITS.poolRangesMax }, (_, index) => {
+        const [from, to] = [4 * index, 4 * index + 1].map((number) => number.toString(16));
+        return range(from!.padStart(8, '0'), to!.padStart(8, '0'));
+      });
+    const four = ranges((from, to) => `${dotted(from)}-${dotted(to)}`);
+    const sixth = (hex: string) =>
+      `fd00:1111:1111:1111:1111:1111:${hex.slice(0, 4)}:${hex.slice(4)}`;
+    const six = ranges((from, to) => `${sixth(from)}-${sixth(to)}`);
+    const networks = [
+      ['10.0.0.0/8', four],
+      ['fd00:1111:1111:1111::/64', six],
+    ] as const;
+    const rows = networks.flatMap(([subnet, ips]): [string, Short, object][] => [
+      [subnet, 'pool', { subnet, ips }],
+      [subnet, 'older', { subnet, ips, excludeIPs: ips.slice(0, 1000) }],
+      [subnet, 'subnet', { subnet, ips }],
+      [subnet, 'reserved', { ips }],
+    ]);
+
+    test.each(rows)('%s, %s', async (_, kind, spec) => {
+      const text = manifest(kind, 'many', { spec });
+      const { exit, err } = await cluster.tryKubectl(
+        ['create', '--dry-run=server', '-f', '-'],
+        text,
+      );
+      expect([exit, err]).toEqual([0, '']);
     });
   });
 
@@ -466,3 +498,8 @@ describe.skipIf(missing.length > 0)(title, () => {
     });
   });
 });
+
+/** 32 bits in hexadecimal as an address of 10.0.0.0/8. */
+function dotted(hex: string): string {
+  return ['10', ...[2, 4, 6].map((at) => Number.parseInt(hex.slice(at, at + 2), 16))].join('.');
+}
