@@ -31,10 +31,11 @@ export function machineFacts(): string[] {
   ];
 }
 
-/** Writes `text` under today's date, replacing an earlier run of the day. Returns the path. */
-export function saveResults(text: string): string {
+/** Writes `text` under today's date and the kind of run, replacing an earlier one of the day. Returns the path. */
+export function saveResults(text: string, kind: 'machine' | 'cluster'): string {
   mkdirSync(FOLDER, { recursive: true });
-  const path = join(FOLDER, `${new Date().toISOString().slice(0, 10)}.md`);
+  const day = new Date().toISOString().slice(0, 10);
+  const path = join(FOLDER, kind === 'cluster' ? `${day}-cluster.md` : `${day}.md`);
   writeFileSync(path, text);
   return path;
 }

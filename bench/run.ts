@@ -32,7 +32,8 @@ if (process.argv[1] === import.meta.filename) {
   console.log(`${size}\n${facts.join('\n')}\n`);
   const tables: string[] = [];
   let missed = 0;
-  const folder = join(import.meta.dirname, flags.has('--cluster') ? 'cluster' : '.');
+  const kind = flags.has('--cluster') ? 'cluster' : 'machine';
+  const folder = kind === 'cluster' ? join(import.meta.dirname, 'cluster') : import.meta.dirname;
   for (const bench of await benches(folder)) {
     if (words.length > 0 && !words.some((word) => bench.name.includes(word))) continue;
     const rows = await bench.run(size);
@@ -42,7 +43,8 @@ if (process.argv[1] === import.meta.filename) {
   }
   if (flags.has('--save')) {
     const list = facts.map((fact) => `- ${fact}`).join('\n');
-    console.log(saveResults(`# Benchmarks (${size})\n\n${list}\n\n${tables.join('\n')}`));
+    const text = `# Benchmarks (${size})\n\n${list}\n\n${tables.join('\n')}`;
+    console.log(saveResults(text, kind));
   }
   if (missed > 0 && size === 'full') {
     console.log(`${missed} of the targets missed`);
