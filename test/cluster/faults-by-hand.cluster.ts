@@ -6,7 +6,12 @@ import { runCli } from '../cli/run-cli.ts';
 import type { ControlPlane } from './support/control-plane.ts';
 import { ControllerProcess } from './support/controller-process.ts';
 import { readBlocks } from './support/fault-check.ts';
-import { FaultStage, type StageNode, startFaultCluster } from './support/fault-stage.ts';
+import {
+  FaultStage,
+  type StageNode,
+  startFaultCluster,
+  stopFaultCluster,
+} from './support/fault-stage.ts';
 import { FaultTable } from './support/fault-table.ts';
 import { missingParts } from './support/missing-parts.ts';
 import { poll } from './support/poll.ts';
@@ -27,7 +32,7 @@ describe.skipIf(missing.length > 0)(title, () => {
   });
   afterAll(async () => {
     console.log(`\n${table.text}\n`);
-    await cluster?.stop();
+    await stopFaultCluster(cluster);
   });
 
   /** The object that an address is in, and its key there. */

@@ -5,7 +5,7 @@ import { formatAddress } from '../../src/net/address.ts';
 import { poolOf } from '../world/pools.ts';
 import type { ControlPlane } from './support/control-plane.ts';
 import { readBlocks } from './support/fault-check.ts';
-import { startFaultCluster } from './support/fault-stage.ts';
+import { startFaultCluster, stopFaultCluster } from './support/fault-stage.ts';
 import { FaultTable } from './support/fault-table.ts';
 import { missingParts } from './support/missing-parts.ts';
 
@@ -23,7 +23,7 @@ describe.skipIf(missing.length > 0)(title, () => {
   });
   afterAll(async () => {
     console.log(`\n${table.text}\n`);
-    await cluster?.stop();
+    await stopFaultCluster(cluster);
   });
 
   const claims = async () => {

@@ -5,7 +5,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AgentProcess } from '../support/agent-process.ts';
 import type { ComponentName, ControlPlane } from './support/control-plane.ts';
 import { ControllerProcess } from './support/controller-process.ts';
-import { FaultStage, type StageNode, startFaultCluster } from './support/fault-stage.ts';
+import {
+  FaultStage,
+  type StageNode,
+  startFaultCluster,
+  stopFaultCluster,
+} from './support/fault-stage.ts';
 import { FaultTable } from './support/fault-table.ts';
 import { missingParts } from './support/missing-parts.ts';
 import { poll } from './support/poll.ts';
@@ -36,8 +41,7 @@ describe.skipIf(missing.length > 0)(title, () => {
   });
   afterAll(async () => {
     console.log(`\n${table.text}\n`);
-    await stage?.[Symbol.asyncDispose]();
-    await cluster?.stop();
+    await stopFaultCluster(cluster);
   });
 
   test('kill -9 of an agent', async () => {

@@ -24,7 +24,12 @@ import type { ProxiedRequest } from './support/api-proxy.ts';
 import type { BareNode } from './support/bare-node.ts';
 import type { ControlPlane } from './support/control-plane.ts';
 import { readBlocks } from './support/fault-check.ts';
-import { FaultStage, type StageNode, startFaultCluster } from './support/fault-stage.ts';
+import {
+  FaultStage,
+  type StageNode,
+  startFaultCluster,
+  stopFaultCluster,
+} from './support/fault-stage.ts';
 import { missingParts } from './support/missing-parts.ts';
 import { poll } from './support/poll.ts';
 
@@ -42,7 +47,7 @@ describe.skipIf(missing.length > 0)(title, () => {
   beforeAll(async () => {
     cluster = await startFaultCluster();
   });
-  afterAll(() => cluster?.stop());
+  afterAll(() => stopFaultCluster(cluster));
 
   /** A pool of one block, and one node. */
   async function scene(name: string): Promise<{ stage: FaultStage } & StageNode> {

@@ -47,6 +47,15 @@ export interface StageNode {
 
 /** Stages that are set at the same time are set one after the other: each agent wants a processor for its start. */
 let setting: Promise<unknown> = Promise.resolve();
+/** Of stages whose test has not ended them. */
+const open = new Set<BareNode>();
+
+/** Ends what tests have left that failed or took too long, and the cluster. */
+export async function stopFaultCluster(cluster: ControlPlane | undefined): Promise<void> {
+  for (const node of open) await node[Symbol.asyncDispose]();
+  open.clear();
+  await cluster?.stop();
+}
 
 export class FaultStage implements AsyncDisposable {
   readonly check: FaultCheck;
@@ -84,6 +93,7 @@ export class FaultStage implements AsyncDisposable {
       const proxy = await cluster.newProxy();
       const kubeconfig = await cluster.kubeconfigFor(ACCOUNT, [], proxy.url);
       const node = await BareNode.make(cluster, `${name}-n${at + 1}`, { kubeconfig, agent });
+      open.add(node);
       const parts = { cluster, node, check, namespace: PODS, pool: name };
       nodes.push({ node, proxy, runtime: new SandboxRuntime(parts) });
     }
@@ -143,6 +153,9 @@ export class FaultStage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { node } of this.nodes) await node[Symbol.asyncDispose]();
+    for (const { node } of this.nodes) {
+      await node[Symbol.asyncDispose]();
+      open.delete(node);
+    }
   }
 }
