@@ -191,6 +191,7 @@ export class KubernetesBackend implements Backend {
         if (!this.#closed) {
           this.#log.error({ error: String(error) }, 'the agent could not start to serve');
           await pause(this.#timers, AGAIN_MS);
+          this.#failure = undefined;
         }
       }
     }

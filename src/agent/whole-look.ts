@@ -64,27 +64,38 @@ export class WholeLook {
     const { objects, cluster, timers } = this.#parts;
     this.#failure = undefined;
     let allocator: Allocator | undefined;
-    const ledger = await KubernetesLedger.open({
-      api: new BlockServer(objects.api),
-      journal: new MemoryJournal(),
-      timers,
-      random: Math.random,
-      onChange: ({ addresses, units }) => allocator?.learn(addresses, units),
-      onListFailed: (reason) => {
-        this.#failure = reason;
+    const patience = new AbortController();
+    const callOff = timers.after(PATIENCE_MS, () => patience.abort());
+    const ledger = await KubernetesLedger.open(
+      {
+        api: new BlockServer(objects.api),
+        journal: new MemoryJournal(),
+        timers,
+        random: Math.random,
+        onChange: ({ addresses, units }) => allocator?.learn(addresses, units),
+        onListFailed: (reason) => {
+          this.#failure = reason;
+        },
       },
-    });
+      patience.signal,
+    )
+      .catch((error: unknown) => {
+        throw patience.signal.aborted ? this.#tooLong() : error;
+      })
+      .finally(callOff);
     allocator = new Allocator({ ledger, cluster, clock: timers });
     return { ledger, allocator };
   }
 
   #inTime<T>(reading: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const callOff = this.#parts.timers.after(PATIENCE_MS, () => {
-        const what = `the IPBlocks could not be read within ${PATIENCE_MS / 1_000} s`;
-        reject(new OrbweaverError('API_SERVER_AWAY', what, this.#failure));
-      });
+      const callOff = this.#parts.timers.after(PATIENCE_MS, () => reject(this.#tooLong()));
       reading.then(resolve, reject).finally(callOff);
     });
+  }
+
+  #tooLong(): OrbweaverError {
+    const what = `the IPBlocks could not be read within ${PATIENCE_MS / 1_000} s`;
+    return new OrbweaverError('API_SERVER_AWAY', what, this.#failure);
   }
 }
