@@ -6,6 +6,7 @@ import { OrbweaverError } from '../catalogue/errors.ts';
 import { type Log, type LogLevel, openLog } from '../http/log.ts';
 import { Metrics } from '../http/metrics.ts';
 import { buildServer, type HttpServer } from '../http/server.ts';
+import { stopOnSignals } from '../http/stop-signals.ts';
 import { listenOnTcp, readTcpAddress } from '../http/tcp-address.ts';
 import { listenOnSocket } from '../http/unix-socket.ts';
 import type { Parts } from '../ipam/parts.ts';
@@ -55,8 +56,6 @@ export interface Agent {
   readonly stopped: Promise<void>;
 }
 
-const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
-
 /**
  * Starts an agent and resolves when its socket answers. On an API server that is not yet read, the answer may
  * be that the agent is not ready.
@@ -78,7 +77,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     await running.stop().catch(() => {});
     throw error;
   }
-  running.stopOnSignals();
+  stopOnSignals(running, log);
   log.info({ node: options.node, socket: options.socket, tcp: running.tcp }, 'ready');
   return running;
 }
@@ -170,18 +169,6 @@ class RunningAgent implements Agent {
     this.#tcp = address.host.includes(':')
       ? `[${address.host}]:${port}`
       : `${address.host}:${port}`;
-  }
-
-  /** The first signal stops in good order; a second one ends the process at once. */
-  stopOnSignals(): void {
-    for (const signal of STOP_SIGNALS) {
-      const onSignal = () => {
-        this.#log.info({ signal }, 'stopping');
-        void this.stop();
-      };
-      process.once(signal, onSignal);
-      void this.stopped.then(() => process.off(signal, onSignal));
-    }
   }
 
   stop(): Promise<void> {

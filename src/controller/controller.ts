@@ -13,6 +13,7 @@ import { ControllerMetrics } from '../http/controller-metrics.ts';
 import { type Log, type LogLevel, openLog } from '../http/log.ts';
 import type { Reply, Route } from '../http/route.ts';
 import { buildServer, type HttpServer } from '../http/server.ts';
+import { stopOnSignals } from '../http/stop-signals.ts';
 import { listenOnTcp, readTcpAddress, type TcpAddress } from '../http/tcp-address.ts';
 import { nonceSource } from '../ipam/nonces.ts';
 import { systemTimers } from '../ipam/timers.ts';
@@ -51,7 +52,6 @@ export interface Controller {
   readonly stopped: Promise<void>;
 }
 
-const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 /** Timers keep no process alive, and an API server that is away holds no socket open. */
 const KEEP_ALIVE_MS = 60_000;
 
@@ -153,16 +153,9 @@ class RunningController implements Controller {
     }
   }
 
-  /** The first signal stops in good order; a second one ends the process at once. */
+  /** Reads and leads until it is stopped, by a signal or otherwise. */
   begin(): void {
-    for (const signal of STOP_SIGNALS) {
-      const onSignal = () => {
-        this.#log.info({ signal }, 'stopping');
-        void this.stop();
-      };
-      process.once(signal, onSignal);
-      void this.stopped.then(() => process.off(signal, onSignal));
-    }
+    stopOnSignals(this, this.#log);
     this.#log.info({ server: this.#api.url, tcp: this.#tcp }, 'started');
     void this.#run();
   }
